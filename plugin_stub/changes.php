@@ -361,14 +361,15 @@ function zoombridge_list_changes(): array {
 function zoombridge_describe_swept( array $row ): array {
 	$stands = zoombridge_sync_what_stands( $row );
 	return array(
-		'post'     => $row['ID'],
-		'number'   => $row['metas']['_meeting_zoom_meeting_id'] ?? '',
-		'link'     => $stands['link'],
-		'status'   => $stands['status'],
-		'password' => $stands['password'],
-		'digest'   => $stands['digest'],
-		'ours'     => 'bridge' === $stands['by'],
-		'altered'  => zoombridge_sync_altered_metas( $row ),
+		'post'          => $row['ID'],
+		'number'        => $row['metas']['_meeting_zoom_meeting_id'] ?? '',
+		'link'          => $stands['link'],
+		'status'        => $stands['status'],
+		'password'      => $stands['password'],
+		'digest'        => $stands['digest'],
+		'ours'          => 'bridge' === $stands['by'],
+		'altered'       => zoombridge_sync_altered_metas( $row ),
+		'editors_title' => $stands['editors_title'],
 	);
 }
 

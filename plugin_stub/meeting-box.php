@@ -40,7 +40,7 @@ function zoombridge_render_meeting_box( $post ): void {
 	}
 	echo '</table>';
 	$text = __(
-		'Title, dates, link and details come from Zoom and follow it. Text, image and categories are yours.',
+		'Dates, link and details follow Zoom. Text, image and categories are yours, and the title once you change it.',
 		'meetings-bridge-for-zoom'
 	);
 	printf( '<p class="description">%s</p><p>', esc_html( $text ) );
@@ -65,13 +65,78 @@ function zoombridge_meeting_rows( int $post_id ): array {
 	$url     = (string) get_post_meta( $post_id, '_meeting_zoom_join_url', true );
 	$link    = sprintf( '<a href="%s">%s</a>', esc_url( $url ), esc_html( $url ) );
 	$hidden  = __( 'Not shown on this site', 'meetings-bridge-for-zoom' );
-	return array(
+	$title   = zoombridge_title_note( $post_id );
+	return ( '' === $title ? array() : array( __( 'Title', 'meetings-bridge-for-zoom' ) => $title ) ) + array(
 		__( 'When', 'meetings-bridge-for-zoom' )        => esc_html( zoombridge_meeting_time( $post_id ) ),
 		__( 'Join link', 'meetings-bridge-for-zoom' )   => '' === $url ? esc_html( $hidden ) : $link,
 		__( 'Host', 'meetings-bridge-for-zoom' )        => esc_html( '' === $host ? '—' : $host ),
 		__( 'Last change', 'meetings-bridge-for-zoom' ) => esc_html( zoombridge_last_change( $post_id ) ),
 	);
 }
+
+/**
+ * Returns what the box says of a title that was changed in WordPress.
+ *
+ * @since 0.2.0
+ *
+ * @param int $post_id ID of the post.
+ * @return string HTML; empty if the title is Zoom's.
+ */
+function zoombridge_title_note( int $post_id ): string {
+	$row = zoombridge_sync_read_rows( array( $post_id ) )[ $post_id ] ?? null;
+	if ( null === $row || ! zoombridge_sync_has_editors_title( $row ) ) {
+		return '';
+	}
+	$url = add_query_arg(
+		array(
+			'action' => 'zoombridge_use_zooms_title',
+			'post'   => $post_id,
+		),
+		admin_url( 'admin-post.php' )
+	);
+	return sprintf(
+		'%s<br><a class="button" href="%s">%s</a>',
+		esc_html(
+			sprintf(
+				/* translators: %s: title. */
+				__( 'Changed in WordPress, and stays. In Zoom it is “%s”.', 'meetings-bridge-for-zoom' ),
+				zoombridge_sync_zooms_title( $row )
+			)
+		),
+		esc_url( wp_nonce_url( $url, 'zoombridge_title_' . $post_id ) ),
+		esc_html__( 'Use Zoom’s title', 'meetings-bridge-for-zoom' )
+	);
+}
+
+/**
+ * Gives a post the title that its meeting has in Zoom, which it follows again from then on.
+ *
+ * @since 0.2.0
+ *
+ * @return void
+ */
+function zoombridge_use_zooms_title(): void {
+	// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- The nonce is that of the post.
+	$post_id = absint( $_GET['post'] ?? 0 );
+	check_admin_referer( 'zoombridge_title_' . $post_id );
+	$is_allowed = zoombridge_is_made_by_bridge( $post_id ) && current_user_can( 'edit_post', $post_id );
+	$row        = $is_allowed ? zoombridge_sync_read_rows( array( $post_id ) )[ $post_id ] ?? null : null;
+	if ( null === $row ) {
+		wp_die( esc_html__( 'You are not allowed to change this page.', 'meetings-bridge-for-zoom' ), '', 403 );
+	}
+	$title = htmlspecialchars( zoombridge_sync_zooms_title( $row ), ENT_NOQUOTES | ENT_HTML5, 'UTF-8' );
+	wp_update_post(
+		wp_slash(
+			array(
+				'ID'         => $post_id,
+				'post_title' => $title,
+			)
+		)
+	);
+	wp_safe_redirect( (string) get_edit_post_link( $post_id, 'raw' ) );
+	exit;
+}
+add_action( 'admin_post_zoombridge_use_zooms_title', 'zoombridge_use_zooms_title' );
 
 /**
  * Returns when a meeting is, in the site's time zone.

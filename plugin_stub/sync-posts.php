@@ -138,20 +138,22 @@ function zoombridge_sync_is_managed( array $row ): bool {
  *     @type string      $digest    Hash of everything that the bridge writes.
  *     @type string|null $by        `bridge` if nothing of that has changed since the bridge's last operation.
  *     @type string[]    $own_texts Those of `title` and `content` that are as the bridge last wrote them.
+ *     @type bool        $editors_title Whether an editor has given a post of the bridge's making a title of its own.
  * }
  */
 function zoombridge_sync_what_stands( array $row ): array {
 	$seq    = explode( '.', ( $row['metas']['_zoombridge_seq'] ?? '' ) . '...' );
 	$digest = zoombridge_sync_digest( $row );
 	return array(
-		'post'      => $row['ID'],
-		'link'      => (string) get_permalink( $row['ID'] ),
-		'status'    => $row['post_status'],
-		'password'  => '' !== $row['post_password'],
-		'seq'       => '' === $seq[1] ? null : $seq[0] . '.' . $seq[1],
-		'digest'    => $digest,
-		'by'        => $digest === $seq[3] ? 'bridge' : null,
-		'own_texts' => zoombridge_sync_own_texts( $row ),
+		'post'          => $row['ID'],
+		'link'          => (string) get_permalink( $row['ID'] ),
+		'status'        => $row['post_status'],
+		'password'      => '' !== $row['post_password'],
+		'seq'           => '' === $seq[1] ? null : $seq[0] . '.' . $seq[1],
+		'digest'        => $digest,
+		'by'            => $digest === $seq[3] ? 'bridge' : null,
+		'own_texts'     => zoombridge_sync_own_texts( $row ),
+		'editors_title' => zoombridge_sync_has_editors_title( $row ),
 	);
 }
 
@@ -231,6 +233,41 @@ function zoombridge_sync_own_texts( array $row ): array {
 		}
 	}
 	return $own;
+}
+
+/**
+ * Whether an editor has given a title of its own to a post that the bridge made.
+ *
+ * @since 0.2.0
+ *
+ * @param array $row The post.
+ * @return bool False also where the title is the meeting's topic, whoever has written it.
+ */
+function zoombridge_sync_has_editors_title( array $row ): bool {
+	$is_made = 'bridge' === ( $row['metas']['_zoombridge_made'] ?? '' );
+	if ( ! $is_made || in_array( 'title', zoombridge_sync_own_texts( $row ), true ) ) {
+		return false;
+	}
+	$title = html_entity_decode( $row['post_title'], ENT_QUOTES | ENT_HTML5, 'UTF-8' );
+	return zoombridge_sync_zooms_title( $row ) !== $title;
+}
+
+/**
+ * Returns the title that a meeting has in Zoom, as visitors may read it.
+ *
+ * @since 0.2.0
+ *
+ * @param array $row The post.
+ * @return string Plain text, in one line, as the bridge makes titles of topics.
+ */
+function zoombridge_sync_zooms_title( array $row ): string {
+	$details = json_decode( (string) zoombridge_sync_meta_value( $row, 'details' ), true );
+	$topic   = is_array( $details ) && is_string( $details['topic'] ?? null ) ? $details['topic'] : '';
+	$line    = trim( (string) preg_replace( '/\s+/u', ' ', $topic ) );
+	if ( '' === $line ) {
+		return 'webinar' === zoombridge_sync_meta_value( $row, 'kind' ) ? 'Zoom webinar' : 'Zoom meeting';
+	}
+	return mb_strlen( $line, 'UTF-8' ) > 500 ? rtrim( mb_substr( $line, 0, 499, 'UTF-8' ) ) . '…' : $line;
 }
 
 /**

@@ -261,6 +261,7 @@ class MirrorWorker:
                     epoch=claim.epoch,
                     is_quiet=_is_old(meeting, moment),
                     deleted_by_user=claim.deleted_by_user,
+                    returns_title=claim.returns_title,
                 )
             )
         return tasks

@@ -77,7 +77,8 @@ class PlanTask:
     `in_doubt`: an earlier attempt may have done more than `written` says, so the post is read first. Without
     `is_granted`, no account that tells of the meeting is granted to the site any more. `epoch` is that of the claim:
     operations of a later claim have later places in the order of writes. `is_quiet`: a new page is not announced.
-    `deleted_by_user`: the site has told that a person deleted the post permanently.
+    `deleted_by_user`: the site has told that a person deleted the post permanently. `returns_title`: Zoom's title replaces
+    an editor's.
     """
 
     meeting: Meeting
@@ -89,6 +90,7 @@ class PlanTask:
     epoch: int = 0
     is_quiet: bool = False
     deleted_by_user: bool = False
+    returns_title: bool = False
 
 
 class PostClient(Protocol):
@@ -268,15 +270,14 @@ def _adopt(task: PlanTask, found: SitePost) -> Plan:
 
 def _update(task: PlanTask, *, status: str | None = None, now: SitePost | None = None) -> Plan:
     """Write what differs from the last write, and nothing else. `now` is the post, where it was just read."""
-    meeting, wanted, written = task.meeting, task.wanted, task.written
+    wanted, written = task.wanted, task.written
     assert written.post_id is not None  # noqa: S101 - callers have checked
     changes: dict[str, Any] = {} if status is None else {"status": status}
     try:
         base, now = yield from _read_base(task, written.post_id, now)
-        if meeting.topic and wanted.topic != base.topic:
-            changes["title"] = wanted.title
-            if wanted.slug:
-                changes["slug"] = wanted.slug  # for a draft, whose address is made when it is published
+        title, now = yield from _title_changes(task, base, now)
+        changes |= title
+        topic = wanted.topic if task.meeting.topic else base.topic
         ticks, new_ticks = _choose(base.ticks, wanted.ticks, now)
         if _digest(wanted.field) != base.field or new_ticks:
             changes["zoombridge"] = {**_ticked(wanted.field, new_ticks), "revision": task.revision}
@@ -290,7 +291,7 @@ def _update(task: PlanTask, *, status: str | None = None, now: SitePost | None =
             else:
                 content = ""
         if not changes:
-            base = replace(base, agenda=agenda, content=content, ticks=ticks, left_out=False)
+            base = replace(base, topic=topic, agenda=agenda, content=content, ticks=ticks, left_out=False)
             base = replace(base, drafted_from="")
             return PlanResult(replace(written, base=base), "unchanged", sent_request=now is not None)
         post: SitePost = yield UpdatePost(written.post_id, changes)
@@ -301,7 +302,7 @@ def _update(task: PlanTask, *, status: str | None = None, now: SitePost | None =
     if "content" in changes:
         agenda, content = _digest(wanted.content), _text_digest(post.content)
     kept = Base(
-        topic=wanted.topic if meeting.topic else base.topic,
+        topic=topic,
         field=_digest(wanted.field),
         agenda=agenda,
         content=content,
@@ -310,6 +311,25 @@ def _update(task: PlanTask, *, status: str | None = None, now: SitePost | None =
     )
     written = Written(PostState.SYNCED, post.id, post.link, kept)
     return PlanResult(written, "updated", remark=_remark(post))
+
+
+def _title_changes(
+    task: PlanTask, base: Base, now: SitePost | None
+) -> Generator[PostOperation, Any, tuple[dict[str, Any], SitePost | None]]:
+    """Return what is written of a title that Zoom changed, and the post, where it had to be read.
+
+    A title that an editor has given to a page of the bridge's making stays until it is given back.
+    """
+    wanted = task.wanted
+    if not task.meeting.topic or (wanted.topic == base.topic and not task.returns_title):
+        return {}, now
+    if not task.returns_title:
+        assert task.written.post_id is not None  # noqa: S101 - callers have checked
+        now = now or (yield ReadPost(task.written.post_id))
+        if now.editors_title:
+            return {}, now
+    # The slug is for a draft, whose address is made when it is published.
+    return {"title": wanted.title} | ({"slug": wanted.slug} if wanted.slug else {}), now
 
 
 def _read_base(

@@ -185,7 +185,8 @@ class Standing:
 
     `position` is that of the last write of a bridge and `by` who changed the post last: bridge, user, plugin or cron;
     None where it is unknown. `password`: visitors have to enter one. `own_texts` holds those of "title" and "content" that
-    stand as the bridge last wrote them, whoever has changed other parts since; earlier plugins tell none. `already`: the
+    stand as the bridge last wrote them, whoever has changed other parts since; earlier plugins tell none. `editors_title`: the
+    bridge made the post, and an editor has given it a title of its own; None where the plugin does not tell. `already`: the
     same operation was carried out before, and nothing was written now.
     `became` holds the fields and metas that did not take what was sent, with what is stored instead. `state` is there
     after a `Read`.
@@ -199,6 +200,7 @@ class Standing:
     by: str | None
     password: bool = False
     own_texts: frozenset[str] = frozenset()
+    editors_title: bool | None = None
     already: bool = False
     became: Mapping[str, Any] = field(default_factory=dict)
     state: State | None = None
@@ -235,7 +237,7 @@ class PostReport:
     where it is deleted. `ours`: nothing that the bridge writes has changed since its last operation. `by` is who
     changed it last: bridge, user, plugin, cron; None where that is unknown. `at` is when, in Unix seconds, and `version`
     what is acknowledged; both are there only for changes of others. `altered` are the names of the bridge's metas that
-    others have changed since its last operation; None where the site does not know.
+    others have changed since its last operation; None where the site does not know. `editors_title`: see `Standing`.
     """
 
     post: int
@@ -249,6 +251,7 @@ class PostReport:
     at: int | None = None
     version: str = ""
     altered: tuple[str, ...] | None = None
+    editors_title: bool | None = None
 
 
 DELETED = "deleted"
@@ -462,6 +465,7 @@ def report_of(write: WriteOperation, result: Standing | Deleted) -> PostReport:
         digest=result.digest,
         ours=True,
         by="bridge" if sets_status else None,
+        editors_title=result.editors_title,
     )
 
 
@@ -521,6 +525,7 @@ def _standing(told: Mapping[str, Any]) -> Standing:
         by=_optional_text(told.get("by")),
         password=told.get("password") is True,
         own_texts=_names(told.get("own_texts", [])),
+        editors_title=_optional_flag(told.get("editors_title")),
         already=told.get("already") is True,
         became=_became(took) if took else {},
         state=None if state is None else _state(state),
@@ -613,6 +618,7 @@ def _report(told: Mapping[str, Any]) -> PostReport:
         digest=_optional_text(told.get("digest")) or "",
         ours=told.get("ours") is True,
         altered=_altered(told.get("altered")),
+        editors_title=_optional_flag(told.get("editors_title")),
     )
 
 
@@ -728,6 +734,10 @@ def _whole(told: Any) -> int:
     if type(told) is not int or not 0 <= told <= LARGEST_NUMBER:
         raise UnexpectedError("not a whole number")
     return told
+
+
+def _optional_flag(told: Any) -> bool | None:
+    return told if isinstance(told, bool) else None
 
 
 def _flag(told: Any) -> bool:

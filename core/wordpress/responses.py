@@ -27,7 +27,8 @@ class SitePost:
     `title` and `content` are what is stored, not what is shown. `field` holds the metas by the names of docs/sync.md, and
     `trashed_from`; its `revision` is None for a post that the bridge does not manage. `untouched` is whether nobody has
     changed it since the bridge's last write, and `own_texts` holds those of "title" and "content" that stand as the bridge last
-    wrote them. After a write `rewritten` names the fields and metas in which the site
+    wrote them. `editors_title`: the bridge made the post, and an editor has given it a title of its own; None where the
+    plugin does not tell. After a write `rewritten` names the fields and metas in which the site
     holds something else than was sent.
     """
 
@@ -39,6 +40,7 @@ class SitePost:
     field: Mapping[str, Any]
     untouched: bool = False
     own_texts: frozenset[str] = frozenset()
+    editors_title: bool | None = None
     rewritten: tuple[str, ...] = ()
 
 

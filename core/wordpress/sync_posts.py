@@ -77,6 +77,7 @@ def _post_with(standing: Standing, state: State) -> SitePost:
         field={**state.metas, "trashed_from": state.trashed_from},
         untouched=standing.by == "bridge",
         own_texts=standing.own_texts,
+        editors_title=standing.editors_title,
     )
 
 

@@ -63,6 +63,7 @@ class PostDouble:
     trashed_from: str | None = None
     title_told: str = ""  # the last title that the bridge gave it
     title_is_editors: bool = False
+    is_made: bool = False  # by the bridge, which has stored that
     content_is_editors: bool = False
     content_is_anyones: bool = False  # saved by half, and again since: nothing tells whose it is
     trashed_by_editor: bool = False
@@ -224,6 +225,7 @@ class SiteDouble(SyncClient):
         known = {"number": given["number"]} if half else given
         post = self._insert(fields["title"], fields["content"], fields["status"], known)
         post.untouched = not half
+        post.is_made = not half
         return _stands(post)
 
     def _insert(self, title: str, content: str, status: str, given: dict[str, Any]) -> PostDouble:
@@ -234,6 +236,9 @@ class SiteDouble(SyncClient):
 
     def _update(self, post: PostDouble, fields: dict[str, Any]) -> SitePost:
         if "title" in fields:
+            assert not (post.is_made and post.title_is_editors), (
+                f"An editor's title {post.title!r} was replaced."
+            )
             # On one that was saved by half, nothing tells which title was Zoom's.
             known = "details" in post.field
             assert not (known and post.title_is_editors and fields["title"] == post.title_told), (
@@ -320,4 +325,5 @@ def _told(post: PostDouble) -> SitePost:
         post.content,
         told,
         post.untouched,
+        editors_title=post.is_made and post.title_is_editors,
     )

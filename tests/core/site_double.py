@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.errors import Fault, SiteFaultError
+from core.render import text
 from core.wordpress.operations import PostReport
 from core.wordpress.post_operations import (
     CreatePost,
@@ -137,6 +138,7 @@ class SiteDouble(SyncClient):
                 raise fault(Fault.EXISTS, status=409, post_id=post_id)
         post_id = self.made_by_hand(number)
         self._write(post_id, fields)
+        self.posts[post_id]["made"] = True
         return self._stands(post_id)
 
     def _write(self, post_id: int, fields: Any) -> None:
@@ -177,4 +179,6 @@ class SiteDouble(SyncClient):
             field=zoombridge,
             untouched=post["untouched"],
             own_texts=frozenset(name for name, text in post.get("wrote", {}).items() if post[name] == text),
+            editors_title=post.get("made", False)
+            and post["title"] not in (post["wrote"]["title"], text.title(post["details"].get("topic", ""))),
         )

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import requests
 
-from tests.end_to_end.events import HOST, Meeting, in_days, z
+from tests.end_to_end.events import ACCOUNT, HOST, Meeting, in_days, z
 from tests.end_to_end.pair import eventually
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-    import requests
 
     from tests.end_to_end.pair import Pair
 
@@ -279,14 +278,24 @@ class TestUpdated:
             assert after[key] == edited[key], key
         assert after["slug"] == f"grand-{meeting.number}"
 
-    def test_new_topic_replaces_an_editors_title(self, pair: Pair, meeting: Meeting) -> None:
+    def test_new_topic_leaves_an_editors_title_until_it_is_given_back(
+        self, pair: Pair, meeting: Meeting
+    ) -> None:
         pair.tell(meeting.created())
         theirs = f"Rehearsal no. {meeting.number}"  # other pages may be named on this one
         pair.edit(pair.post(meeting.number)["id"], title=theirs)
         pair.await_page(meeting.number, theirs)
 
-        pair.tell(meeting.updated(topic="Concert"))
+        pair.tell(meeting.updated(topic="Concert", duration=75))
+        pair.await_page(meeting.number, f"{theirs}</h1>", "1 hour 15 minutes")
 
+        page = f"{pair.bridge.url}/meetings/{ACCOUNT}/{meeting.number}"
+        session = requests.Session()
+        session.cookies.set("zoombridge", pair.session())
+        asked = session.get(page, timeout=600)
+        assert "Its title was changed in WordPress" in asked.text
+        form = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', asked.text))
+        session.post(page, data={**form, "do": "title"}, timeout=600).raise_for_status()
         pair.await_page(meeting.number, "Concert</h1>", gone=(theirs,))
 
     @pytest.mark.parametrize("status", ["draft", "private"])

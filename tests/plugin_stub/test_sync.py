@@ -607,6 +607,26 @@ class TestWrite:
         sync.send(sync.target("write", number, post, metas={"set": {"revision": 9}}))
         assert own_texts() == ["title"]
 
+    def test_tells_that_an_editor_has_changed_the_title(self, sync: SyncClient, number: str) -> None:
+        metas = {"lay_over": {"details": '{"topic": "Tea &  <i>talk"}'}}
+        post = make(sync, number, title="Fire & drill", metas=metas)
+
+        def is_editors(title: str) -> bool:
+            sync.site.php(
+                "wp_update_post(array('ID' => $post, 'post_title' => $title));", post=post, title=title
+            )
+            answer = sync.send({"op": "read", "post": post}, {"op": "sweep", "after": post - 1})
+            (told,) = {answer.results[0]["editors_title"], answer.results[1]["posts"][0]["editors_title"]}
+            assert isinstance(told, bool)
+            return told
+
+        assert not is_editors("Fire &amp; drill")
+        assert is_editors("Theirs")
+        assert not is_editors("Tea &amp; &lt;i&gt;talk"), "it is Zoom's"
+        assert is_editors("Theirs")
+        sync.send(sync.target("write", number, post, title="Practice"))
+        assert not is_editors("Practice")
+
     def test_trash_keeps_the_status_for_restore(self, sync: SyncClient, number: str) -> None:
         post = make(sync, number, status="private")
 

@@ -83,6 +83,24 @@ class TestBox:
         assert 'name="start_date"' in page
         vczapi.site.log_path.write_bytes(b"")  # the form of an unmanaged post may complain
 
+    def test_title_that_was_changed_here_is_given_back(
+        self, vczapi: VczapiSite, write: Callable[..., int]
+    ) -> None:
+        post = write(details(topic="Weekly <talk> & tea"))
+        vczapi.hold(details())
+        assert "In Zoom it is" not in box(vczapi.press_update(post, post_title="Weekly <talk> & tea"))
+
+        shown = box(vczapi.press_update(post, post_title="Ours"))
+        assert "In Zoom it is “Weekly <talk> & tea”" in shown
+        link = re.search(r'href="([^"]*zoombridge_use_zooms_title[^"]*)"', shown)
+        assert link is not None
+        wrong = link[1].replace("_wpnonce=", "_wpnonce=0")
+        assert vczapi.session.get(wrong, timeout=600).status_code == 403
+        assert "In Zoom it is" not in box(vczapi.session.get(link[1], timeout=600).text)
+        title = vczapi.site.php("return get_post_field( 'post_title', $post, 'raw' );", post=post)
+        assert title == "Weekly &lt;talk&gt; &amp; tea"
+        assert vczapi.changes() == [], "no save of it reaches Zoom"
+
     def test_without_vczapi(self, site: WordPress) -> None:
         connect(site, BRIDGE)
         sync = SyncClient(site)

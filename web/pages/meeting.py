@@ -186,11 +186,13 @@ class MeetingHandler(PageHandler):
         self.show("pages/meeting.jinja", view)
 
     async def post(self, account_id: str, number: str) -> None:
-        """Resync or recreate a post."""
+        """Resync or recreate a post, or give it the title that the meeting has in Zoom."""
         state = await self._state(_account(account_id), int(number))
         meeting = state.meeting
         site_id = self.get_body_argument("site", "")
-        ask = {"resync": requeue.resync, "recreate": requeue.recreate}.get(self.get_body_argument("do", ""))
+        do = self.get_body_argument("do", "")
+        asks = {"resync": requeue.resync, "recreate": requeue.recreate, "title": requeue.return_title}
+        ask = asks.get(do)
         path = meeting_path(meeting.account_id, meeting.number)
         if ask is None or not any(post.site_id == site_id for post in state.posts):
             self.go(path, result=RequeueResult.NOT_FOUND)
@@ -198,7 +200,7 @@ class MeetingHandler(PageHandler):
         label_changes = await self.blocking(
             partial(_ask, self.bridge, ask, site_id=site_id, number=meeting.number)
         )
-        done = "recreated" if ask is requeue.recreate else "resynced"
+        done = {"resync": "resynced", "recreate": "recreated", "title": "title"}[do]
         self.go(path, result=done if label_changes is RequeueResult.REQUEUED else label_changes, at=site_id)
 
     def _changes(self, step: EventDiff) -> list[ChangeLabel]:

@@ -379,6 +379,9 @@ posts = Table(
     Column("stands_since", BigInteger),
     Column("stood", Text),  # what stood there before
     Column("digest", Text),  # of what the bridge writes, as the site told it last
+    Column(
+        "title", Text
+    ),  # of an editor's own: see core.store.posts.queue.TitleState; empty where it is Zoom's
     # The wanted revision for which the change of another plugin was last undone: once for each.
     Column("restored", BigInteger),
     # What visitors get of it, as the bridge has looked: see core.model.page_visit. Empty until it has, since `stands`.

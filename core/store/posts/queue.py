@@ -57,6 +57,13 @@ class PostState(StrEnum):
     DETACHED = "detached"  # a person deleted the post permanently; it is not recreated automatically
 
 
+class TitleState(StrEnum):
+    """State of a title that an editor has given to a page that the bridge made."""
+
+    EDITORS = "editors"  # it stays, whatever Zoom's is
+    RETURNING = "returning"  # it was given back: Zoom's is to be written
+
+
 @dataclass(frozen=True, slots=True)
 class Base:
     """Baseline of a post: the values last written, compared with the next ones so that only Zoom's changes are written.
@@ -97,6 +104,7 @@ class Claim:
     `account_id` is the record that owned the number when it was claimed.
     `in_doubt`: the result of an earlier write is unknown (no response, or the worker stopped), so the site may hold
     more than `written` says. `deleted_by_user`: the site has told that a person deleted the post permanently.
+    `returns_title`: an editor's title was given back, so that Zoom's is to be written.
     """
 
     site_id: str
@@ -108,6 +116,7 @@ class Claim:
     written: Written
     in_doubt: bool = False
     deleted_by_user: bool = False
+    returns_title: bool = False
 
 
 # Limit of settling: further changes do not defer the first one beyond this.
@@ -582,4 +591,5 @@ def _claim(row: Any, sealer: Sealer, *, in_doubt: bool) -> Claim:
         written=_written(row, sealer),
         in_doubt=in_doubt,
         deleted_by_user=row.stands == PageStatus.GONE and row.stands_by == ChangedBy.USER,
+        returns_title=row.title == TitleState.RETURNING,
     )

@@ -9,7 +9,7 @@ from sqlalchemy import and_, case, false, or_, select, update
 
 from core.store.db import notify
 from core.store.db.schema import meetings, posts, sites
-from core.store.posts.queue import PostState
+from core.store.posts.queue import PostState, TitleState
 from core.store.sites.grants import sites_of
 
 if TYPE_CHECKING:
@@ -120,6 +120,15 @@ def resync(connection: Connection, site_id: str, number: int, *, now: int) -> Re
     """Requeue one post at a person's request, whatever is known of it, and end its site's back-off."""
     where = and_(_is(site_id, number), posts.c.state != PostState.DETACHED)
     return _requeue_one(connection, where, site_id, now=now)
+
+
+def return_title(connection: Connection, site_id: str, number: int, *, now: int) -> RequeueResult:
+    """Requeue one post, so that Zoom's title replaces the one that an editor has given it."""
+    where = and_(_is(site_id, number), posts.c.title.is_not(None))
+    result = _requeue_one(connection, where, site_id, now=now)
+    if result is RequeueResult.REQUEUED:
+        connection.execute(update(posts).where(where).values(title=TitleState.RETURNING))
+    return result
 
 
 def recreate(connection: Connection, site_id: str, number: int, *, now: int) -> RequeueResult:

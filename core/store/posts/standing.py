@@ -8,14 +8,14 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Text, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, case, func, or_, select, update
 
 from core import messages
 from core.model.page_status import ChangedBy, PageStatus, changed_by, page_status
 from core.store.db.schema import posts
 from core.store.posts import attempts
 from core.store.posts.attempts import Attempt
-from core.store.posts.queue import PostState
+from core.store.posts.queue import PostState, TitleState
 from core.store.posts.requeue import requeue
 
 if TYPE_CHECKING:
@@ -205,6 +205,7 @@ def _given(site_id: str, report: PostReport, now: int) -> Mapping[str, Any]:
         "changed_at": now if report.at is None else min(report.at * 1000, now),
         "now_digest": report.digest or None,
         "leads_to": report.link or None,
+        "has_own_title": None if report.editors_title is None else int(report.editors_title),
     }
 
 
@@ -214,6 +215,7 @@ def _recording() -> Any:
     status, by, digest, link = (
         bindparam(name, type_=Text) for name in ("now_stands", "changed_by", "now_digest", "leads_to")
     )
+    own_title = bindparam("has_own_title", type_=Integer)
     stays = func.coalesce(posts.c.stands, "") == status
     # The bridge forgets the post that it deletes.
     is_forgotten = and_(posts.c.post_id.is_(None), status == str(PageStatus.GONE))
@@ -235,5 +237,10 @@ def _recording() -> Any:
             },
             digest=func.coalesce(digest, posts.c.digest),
             link=func.coalesce(link, posts.c.link),
+            title=case(
+                (own_title == 1, func.coalesce(posts.c.title, str(TitleState.EDITORS))),
+                (own_title == 0, None),
+                else_=posts.c.title,
+            ),
         )
     )

@@ -12,7 +12,7 @@ from core.model.page_status import ChangedBy, PageStatus
 from core.model.page_visit import PageVisit
 from core.model.post_status import PostStatus
 from core.store.db.schema import posts, sites
-from core.store.posts.queue import PostState
+from core.store.posts.queue import PostState, TitleState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,8 @@ class PostSummary:
     `edit` is the URL of its editor in wp-admin. `of_site` is the fault message of the site, which gets no requests
     until `blocked_until`. `is_held`: a worker holds its lease. `stands` is what the site told of it last, None before that;
     `stands_by` and `stands_since` are who made it so, if that is known, and when. `visit` is what visitors get of a page
-    that is published, and `visit_since` since when; None until the bridge has looked.
+    that is published, and `visit_since` since when; None until the bridge has looked. `title` is there where an editor has
+    given the page a title of its own.
     """
 
     account_id: str
@@ -54,6 +55,7 @@ class PostSummary:
     stands_since: int | None = None
     visit: PageVisit | None = None
     visit_since: int | None = None
+    title: TitleState | None = None
 
 
 def of_meetings(
@@ -149,6 +151,7 @@ def _line(row: Row[Any], now: int) -> PostSummary:
         stands_since=row.stands_since,
         visit=None if row.visit is None or row.stands != PageStatus.PUBLISHED else PageVisit(row.visit),
         visit_since=row.visit_since,
+        title=None if row.title is None else TitleState(row.title),
     )
 
 

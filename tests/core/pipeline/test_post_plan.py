@@ -51,13 +51,22 @@ class Bench:
         self.rules = Rules()
         self.remark = ""
 
-    def __call__(self, wanted: Meeting, *, in_doubt: bool = False, deleted_by_user: bool = False) -> str:
+    def __call__(
+        self,
+        wanted: Meeting,
+        *,
+        in_doubt: bool = False,
+        deleted_by_user: bool = False,
+        returns_title: bool = False,
+    ) -> str:
         """Reconcile, and tell what was done."""
         self.revision += 1
         self.site.forget()
         rendered = render(wanted, SiteRules(self.rules), NOW)
         task = PlanTask(wanted, rendered, self.written, self.revision, in_doubt=in_doubt)
-        (result,) = run_plans(self.site, [replace(task, deleted_by_user=deleted_by_user)])
+        (result,) = run_plans(
+            self.site, [replace(task, deleted_by_user=deleted_by_user, returns_title=returns_title)]
+        )
         if isinstance(result, SiteFaultError):
             raise result
         self.written = result.written
@@ -297,10 +306,35 @@ class TestUpdate:
         assert shown.site.only["status"] == "private"
 
     def test_a_new_topic_is_a_new_title(self, shown: Bench) -> None:
-        shown.site.only["title"] = "Theirs"
         shown(meeting(topic="Orchestra"))
         assert shown.site.only["title"] == "Orchestra"
         assert "status" not in shown.changed()
+
+    def test_an_editors_title_stays_until_it_is_given_back(self, shown: Bench) -> None:
+        shown.site.only["title"] = "Theirs"
+        shown(meeting(topic="Orchestra"))
+        assert shown.site.only["title"] == "Theirs"
+        assert "Orchestra" in str(shown.site.only["details"])
+        for in_doubt in (False, True):
+            shown(meeting(topic="Orchestra", duration=30 + in_doubt), in_doubt=in_doubt)
+            assert shown.site.only["title"] == "Theirs"
+        shown(meeting(topic="Orchestra"), returns_title=True)
+        assert shown.site.only["title"] == "Orchestra"
+        shown(meeting(topic="Quartet"))
+        assert shown.site.only["title"] == "Quartet"
+
+    def test_one_who_types_zooms_title_gives_it_back(self, shown: Bench) -> None:
+        shown.site.only["title"] = "Theirs"
+        shown(meeting(topic="Orchestra & band"))
+        shown.site.only["title"] = "Orchestra &amp; band"
+        shown(meeting(topic="Quartet"))
+        assert shown.site.only["title"] == "Quartet"
+
+    def test_a_new_topic_is_the_title_of_a_page_that_the_bridge_did_not_make(self, bench: Bench) -> None:
+        bench.site.made_by_hand(NUMBER, details={"topic": "Choir"})
+        bench(meeting())
+        bench(meeting(topic="Orchestra"))
+        assert bench.site.only["title"] == "Orchestra"
 
     def test_an_unknown_topic_is_none(self, shown: Bench) -> None:
         shown(meeting(topic=None))

@@ -10,6 +10,7 @@ import base64
 import copy
 import hashlib
 import hmac
+import html
 import json
 import re
 import time
@@ -82,7 +83,13 @@ class PostDouble:
     wrote: dict[str, str] = field(default_factory=dict)  # title and content, as the bridge last wrote them
     left: dict[str, str] | None = None  # metas, as the bridge's last operation left them
     managed: bool = False
+    made: bool = False  # by the bridge
     password: bool = False
+
+    @property
+    def has_editors_title(self) -> bool:
+        topic = (self.metas.get("details") or {}).get("topic", "")
+        return self.made and html.unescape(self.title) not in (html.unescape(self.wrote["title"]), topic)
 
 
 @dataclass
@@ -340,7 +347,7 @@ class PluginDouble:
         name = operation["op"]
         if post is None:
             post = PostDouble(self._next_id(), status="draft", metas={"number": operation["number"]})
-            post.wrote = {"title": "", "content": ""}
+            post.wrote, post.made = {"title": "", "content": ""}, True
             self.posts[post.id] = post
         self.writes[name, post.id, seq[1]] += 1
         if name == "delete":
@@ -382,6 +389,7 @@ class PluginDouble:
             "own_texts": [
                 name for name in ("title", "content") if getattr(post, name) == post.wrote.get(name)
             ],
+            "editors_title": post.has_editors_title,
         }
 
     def _find(self, operation: dict[str, Any]) -> dict[str, Any]:
@@ -414,6 +422,7 @@ class PluginDouble:
             "number": post.metas.get("number", ""),
             "ours": told["by"] == "bridge",
             "altered": _altered(post),
+            "editors_title": told["editors_title"],
         }
 
     def _sweep(self, operation: dict[str, Any]) -> dict[str, Any]:

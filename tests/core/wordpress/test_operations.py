@@ -55,6 +55,7 @@ STANDS: dict[str, Any] = {
     "digest": "d" * 64,
     "by": "bridge",
     "own_texts": ["title"],
+    "editors_title": False,
 }
 STATE = {
     "title": "Choir",
@@ -181,6 +182,7 @@ class TestResults:
             "d" * 64,
             "bridge",
             own_texts=frozenset({"title"}),
+            editors_title=False,
             already=True,
             became={"content": "<p>x</p>"},
         )

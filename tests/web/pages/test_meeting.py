@@ -387,6 +387,21 @@ class TestAgain:
         assert [(taken.site_id, taken.in_doubt) for taken in self.claims(kept)] == [("s1", True)]
         assert bridge.mirror_worker.thread.is_woken
 
+    def test_gives_a_title_back(self, door: Door, kept: Store) -> None:
+        choir(kept)
+        stand(kept, 85393847045, due_at=None)
+        assert b'value="title"' not in door.get(PATH).body
+        stand(kept, 85393847045, due_at=None, title="editors")
+        page = door.get(PATH)
+        assert "Its title was changed in WordPress" in words(page)
+        assert b'value="title"' in page.body
+        answer = door.post(PATH, do="title", site="s1")
+        page = door.follow(answer)
+        assert "now gives the page on Site s1 the title" in words(page)
+        assert "title again" in words(page)
+        assert b'value="title"' not in page.body
+        assert [taken.returns_title for taken in self.claims(kept) if taken.site_id == "s1"] == [True]
+
     @both_stores
     def test_makes_what_somebody_deleted(self, door: Door, kept: Store) -> None:
         choir(kept)

@@ -274,6 +274,7 @@ def seal_post(row: dict[str, Any]) -> None:
                 "stands_since",
                 "stood",
                 "digest",
+                "title",
                 "restored",
                 "visit",
                 "visit_since",

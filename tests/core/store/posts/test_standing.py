@@ -1,5 +1,6 @@
 """What stands in posts on their sites: recorded as the sites tell it, with who made it so and since when."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,9 +10,10 @@ from core.model.meeting import Meeting
 from core.store.db.engine import Store
 from core.store.db.schema import posts as table
 from core.store.meetings import meetings
-from core.store.posts import attempts, queue, standing
+from core.store.posts import attempts, queue, requeue, standing
 from core.store.posts.attempts import Attempt
 from core.store.posts.queue import PostState
+from core.store.posts.requeue import RequeueResult
 from core.store.sites import grants
 from core.store.sites.grants import GrantSource
 from core.store.sites.sites import Site
@@ -53,6 +55,35 @@ def row(store: Store) -> Any:
 def stands(store: Store) -> tuple[str | None, str | None, int | None, str | None]:
     found = row(store)
     return found.stands, found.stands_by, found.stands_since, found.stood
+
+
+class TestTitle:
+    def test_is_an_editors_until_it_is_given_back_and_written(self, kept: Store) -> None:
+        for told, title in (
+            (None, None),
+            (True, "editors"),
+            (None, "editors"),
+            (False, None),
+            (True, "editors"),
+        ):
+            change(kept, report("publish", editors_title=told))
+            assert row(kept).title == title
+        result = kept.write(lambda connection: requeue.return_title(connection, "s1", 1, now=10_000))
+        assert result is RequeueResult.REQUEUED
+        change(kept, report("publish", editors_title=True))
+        assert row(kept).title == "returning", "what was asked for is still to be done"
+        claims = kept.write(
+            lambda connection: queue.claim(
+                connection, kept.sealer, owner="me", now=10_000, lease_until=20_000, room=1, busy=[]
+            )
+        )
+        assert [claim.returns_title for claim in claims] == [True]
+        kept.write(
+            lambda connection: standing.record(connection, "s1", [replace(OURS, editors_title=False)], now=9)
+        )
+        assert row(kept).title is None
+        result = kept.write(lambda connection: requeue.return_title(connection, "s1", 1, now=10_000))
+        assert result is RequeueResult.NOT_FOUND
 
 
 def change(store: Store, *changes: PostReport, now: int = 10_000) -> None:
