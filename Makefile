@@ -1,7 +1,7 @@
 # Development commands; `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check demo test vczapi defences words bench soak fuzz lock sbom lint clean
+.PHONY: help setup check demo test vczapi defences watching words bench soak fuzz lock sbom lint clean
 
 BIN := .venv/bin
 
@@ -31,6 +31,10 @@ vczapi: ## Run the tests beside the real plugin "Video Conferencing with Zoom" (
 defences: ## Remove the defences of docs/security.md one by one: a test must fail for each (ARGS="--list", ARGS="--only NAME")
 	bin/setup test
 	$(BIN)/python -m tests.defences $(ARGS)
+
+watching: ## Check and test the alert rules in watching/ with Prometheus's promtool
+	bin/setup check
+	$(BIN)/python -m tests.promtool
 
 words: ## Extract the pages' texts and update the translation catalogues
 	$(BIN)/python -m tests.words

@@ -125,6 +125,19 @@ class Removals:
 
 
 @dataclass(frozen=True, slots=True)
+class Command:
+    """A program in Python whose last line says what came of it."""
+
+    about: str
+    arguments: Sequence[str]
+
+    def run(self, _scale: Scale, say: Callable[[str], None], /) -> tuple[bool, str]:
+        """Run it."""
+        good, lines = _python(self.arguments, say, profile="ci")
+        return good, next((line.strip() for line in reversed(lines) if line.strip()), "no result")
+
+
+@dataclass(frozen=True, slots=True)
 class Searched:
     """Tests of the whole way; then a search for secrets in what their bridges leave behind."""
 
@@ -263,6 +276,7 @@ PARTS: dict[str, Part] = {
         "every test of the whole way, on the newer WordPress; then a search for secrets in what the bridges leave",
         ["tests/end_to_end", "-k", "not debian-mariadb"],
     ),
+    "alert-rules": Command("alert rules and their tests, by promtool", ["-m", "tests.promtool"]),
     "defences": Removals("every defence removed by itself"),
     "faulty-accounts": Tests(
         f"{FAULTY_ACCOUNTS['sqlite'].soak:,} accounts with faults of the REST API, reconciled",

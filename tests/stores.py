@@ -27,6 +27,7 @@ ON_SQLITE = (
     "tests/web/cli/test_commands.py",
     "tests/web/cli/test_alerts.py",
     "tests/web/http/test_handler.py",
+    "tests/web/monitoring/test_watching.py",
     "tests/web/signin/test_handlers.py",
     "tests/web/stub/test_auth.py",
     "tests/web/stub/test_pairing.py",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from core import __version__
 from core.errors import StoreUnavailableError
 from core.model.post_status import PostStatus
 from core.monitoring import throughput as hourly
-from core.monitoring.alerts import Severity
+from core.monitoring.alerts import AlertKind, Severity
 from core.monitoring.overview import disk, gather
 from core.monitoring.throughput import Throughput
 from core.store.events.log import Outcome
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from core.bridge import Bridge
     from core.model.site_facts import SiteFacts
+    from core.monitoring.alerts import Alert
     from core.monitoring.overview import Overview
     from core.store.db.engine import Store
     from core.zoom.plausibility import RefusalCause
@@ -133,6 +135,21 @@ class _OverviewCollector:
             alerts.add_metric([severity], number)
         alerts.add_metric(["acknowledged"], len(self._overview.handled))
         yield alerts
+        yield self._open_alerts()
+
+    def _open_alerts(self) -> Metric:
+        found = GaugeMetricFamily(
+            "zoombridge_open_alerts",
+            "Open alerts by kind and site, without those that somebody acknowledged or snoozed; `fact` is what a check found.",
+            labels=["kind", "severity", "fact", "site"],
+        )
+        counted = Counter(
+            (alert.kind, alert.severity, fact_slug(alert), alert.site_id or "")
+            for alert in self._overview.alerts
+        )
+        for labels, number in sorted(counted.items()):
+            found.add_metric(labels, number)
+        return found
 
     def _site_metrics(self) -> Iterator[Metric]:
         sites = self._overview.sites
@@ -206,6 +223,11 @@ class _OverviewCollector:
             if value is not None:
                 times.add_metric([quantile], value / 1000)
         yield times
+
+
+def fact_slug(alert: Alert) -> str:
+    """Return the name of the fact that an alert is about, as metrics and the runbook spell it; empty for other alerts."""
+    return alert.subject.lower().replace(" ", "-") if alert.kind is AlertKind.CHECK else ""
 
 
 def _oldest_pending(site: SiteFacts) -> int | None:
