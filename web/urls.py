@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tornado.routing import URLSpec
 
 from web.http.cache import Cache
-from web.monitoring.health import HealthHandler, ReadyHandler
+from web.monitoring.health import HealthHandler, Readiness, ReadyHandler
 from web.monitoring.metrics import MetricsHandler
 from web.pages.account import AccountHandler
 from web.pages.accounts import AccountsHandler, FindingsHandler
@@ -155,7 +155,7 @@ def urls(
         URLSpec(
             r"/metrics", MetricsHandler, {"bridge": bridge, "executor": executor, "token": metrics_token}
         ),
-        URLSpec(r"/readyz", ReadyHandler, {"store": bridge.store, "in_flight": in_flight}),
+        URLSpec(r"/readyz", ReadyHandler, {"readiness": Readiness(bridge.store), "in_flight": in_flight}),
         URLSpec(
             r"/rpc/([a-z.-]{1,40})",
             RpcHandler,

@@ -10,6 +10,7 @@ from sqlalchemy import delete, select
 
 from core.store import audit
 from core.store.audit import Action
+from core.store.db import clock
 from core.store.db.schema import metadata, settings
 from core.store.db.upsert import insert
 
@@ -32,6 +33,7 @@ _NAMES_REMOVED_TO = "names_removed_to"
 TABLES_TO_REWRITE = "tables_to_rewrite"
 _CALENDAR_SECRET = "calendar_secret"  # noqa: S105 - the name of a setting
 _PUBLIC_URL = "public_url"
+_READINESS_CHECKED_AT = "readiness_checked_at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,16 @@ def names_removed_to(connection: Connection) -> int:
 def save_names_removed_to(connection: Connection, event_id: int) -> None:
     """Save the id of the last event that redaction has processed."""
     _save(connection, {_NAMES_REMOVED_TO: event_id})
+
+
+def readiness_checked_at(connection: Connection) -> int:
+    """Return when the database was last written to find out whether it can be (Unix ms, UTC); 0 before."""
+    return _between(_all(connection, (_READINESS_CHECKED_AT,)).get(_READINESS_CHECKED_AT), 0, 2**62, 0)
+
+
+def save_readiness_check(connection: Connection) -> None:
+    """Write the time, to find out whether the database can be written."""
+    _save(connection, {_READINESS_CHECKED_AT: clock.now(connection)})
 
 
 def calendar_secret(connection: Connection) -> bytes | None:
