@@ -1,7 +1,7 @@
 # Development commands; `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check demo test vczapi defences watching words bench soak fuzz lock sbom lint clean
+.PHONY: help setup check demo test vczapi defences watching words bench soak fuzz lock release sbom lint clean
 
 BIN := .venv/bin
 
@@ -53,6 +53,10 @@ fuzz: ## Fuzz what reads requests and answers of strangers, a minute each (ARGS=
 
 lock: ## Update requirements.lock (versions and hashes) and sbom.cdx.json after a change of setup.cfg (ARGS=--upgrade: newest versions)
 	bin/lock $(ARGS)
+
+release: ## Build wheel, source package, the plugin's zips, SBOM and checksums into dist/, twice, and compare
+	bin/setup test
+	$(BIN)/python -m tests.release
 
 sbom: ## Write sbom.cdx.json (CycloneDX) anew from requirements.lock
 	bin/lock sbom

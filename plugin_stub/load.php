@@ -14,6 +14,7 @@
  * License URI:       https://www.gnu.org/licenses/gpl-2.0.html
  * Text Domain:       meetings-bridge-for-zoom
  * Domain Path:       /languages
+ * Update URI:        https://meetings-bridge-for-zoom.invalid/
  *
  * @package Zoom_WordPress_Bridge
  * @since 0.1.0
