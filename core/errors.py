@@ -49,6 +49,14 @@ class StoreInUseError(StoreError):
     """Another process has this SQLite database open."""
 
 
+class BackupError(StoreError):
+    """A backup cannot be written, is damaged, or cannot be restored here."""
+
+
+class DatabaseNotEmptyError(StoreError):
+    """A database that is to be filled holds something already."""
+
+
 class ExposedFileError(StoreError):
     """Others can read a file or folder of the bridge, and its mode cannot be changed."""
 

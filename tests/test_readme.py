@@ -16,7 +16,13 @@ _TOP = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "bench/RE
 DOCUMENTS = [ROOT / name for name in _TOP]
 DOCUMENTS += sorted((ROOT / "docs").glob("*.md"))
 
-_NO_OPTION = {"ZOOMBRIDGE_KEY", "ZOOMBRIDGE_SECRET_TOKEN", "ZOOMBRIDGE_ALERT_SECRET"}
+_NO_OPTION = {
+    "ZOOMBRIDGE_KEY",
+    "ZOOMBRIDGE_SECRET_TOKEN",
+    "ZOOMBRIDGE_ALERT_SECRET",
+    "ZOOMBRIDGE_BACKUP_PASSPHRASE",
+    "ZOOMBRIDGE_CLIENT_SECRET",
+}
 """Secrets, which no command line should hold."""
 
 

@@ -84,6 +84,8 @@ class Action(StrEnum):
     ALERT_ACKNOWLEDGED = "alert.acknowledged"
     ALERT_SNOOZED = "alert.snoozed"
     ALERT_REOPENED = "alert.reopened"
+    DATABASE_RESTORED = "database.restored"
+    DATABASE_MOVED = "database.moved"
 
 
 SUBJECTS = tuple(dict.fromkeys(action.partition(".")[0] for action in Action))

@@ -27,6 +27,9 @@ _COMMANDS = {
     "audit": "audit:audit",
     "alerts": "alerts:alerts",
     "plugin": "plugin:plugin",
+    "backup": "backup:backup",
+    "restore": "backup:restore",
+    "move": "backup:move",
     "db": "db:db",
     "completion": "completion:completion",
 }

@@ -57,6 +57,11 @@ class Instance:
         return self.data / "rpc.json"
 
     @property
+    def key_file(self) -> Path:
+        """The file with the key, unless ZOOMBRIDGE_KEY holds it."""
+        return self.data / "zoombridge.key"
+
+    @property
     def is_sqlite(self) -> bool:
         """Whether the database is a file, which only a running server or one command has open."""
         return self.url.startswith("sqlite")
@@ -69,7 +74,7 @@ class Instance:
     def open_store(self) -> Store:
         """Open the database. Raises: StoreInUseError where a running server has it open; ExposedFileError."""
         private_files.make_folder(self.data)
-        keys = os.environ.get("ZOOMBRIDGE_KEY") or key_from(self.data / "zoombridge.key")
+        keys = os.environ.get("ZOOMBRIDGE_KEY") or key_from(self.key_file)
         return Store(self.url, keys=keys)
 
     def call(self, operation: Operation[RequestT, ResultT], request: RequestT) -> ResultT:

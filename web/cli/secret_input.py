@@ -8,6 +8,7 @@ import sys
 import click
 
 SECRET_TOKEN = "ZOOMBRIDGE_SECRET_TOKEN"  # noqa: S105 - the name of a variable
+BACKUP_PASSPHRASE = "ZOOMBRIDGE_BACKUP_PASSPHRASE"  # noqa: S105
 ALERT_SECRET = "ZOOMBRIDGE_ALERT_SECRET"  # noqa: S105
 CLIENT_SECRET = "ZOOMBRIDGE_CLIENT_SECRET"  # noqa: S105
 
@@ -18,6 +19,13 @@ def read_secret_token(prompt: str) -> str:
     Raises: click.UsageError without one.
     """
     return read_secret(SECRET_TOKEN, prompt, "secret token")
+
+
+def read_new_passphrase() -> str:
+    """Return a passphrase, which is typed twice in a terminal. Raises: click.UsageError without one."""
+    if not os.environ.get(BACKUP_PASSPHRASE) and sys.stdin.isatty():
+        return str(click.prompt("Passphrase", hide_input=True, confirmation_prompt=True))
+    return read_secret(BACKUP_PASSPHRASE, "Passphrase", "passphrase")
 
 
 def read_secret(variable: str, prompt: str, name: str) -> str:

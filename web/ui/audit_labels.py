@@ -69,6 +69,8 @@ ACTIONS = {
     Action.ALERT_ACKNOWLEDGED: _("Alert acknowledged"),
     Action.ALERT_SNOOZED: _("Alert snoozed"),
     Action.ALERT_REOPENED: _("Alert reopened"),
+    Action.DATABASE_RESTORED: _("Database restored from a backup"),
+    Action.DATABASE_MOVED: _("Data moved to another database"),
 }
 
 SUBJECTS = {
@@ -86,6 +88,7 @@ SUBJECTS = {
     "quarantine": _("Quarantine"),
     "page": _("Pages"),
     "alert": _("Alerts"),
+    "database": _("Database: restored, moved"),
 }
 
 ACTORS = {
@@ -125,6 +128,9 @@ _DETAILS = {
     "again": _("Connected before"),
     "browser": _("Browser"),
     "step": _("Step"),
+    "made_at": _("Backup of"),
+    "version": _("Version"),
+    "rows": _("Rows"),
 }
 
 _VALUES = {

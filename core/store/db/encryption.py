@@ -96,6 +96,11 @@ class Sealer:
         )
 
 
+def new_key() -> str:
+    """Return a new random key."""
+    return base64.urlsafe_b64encode(os.urandom(_KEY_BYTES)).decode()
+
+
 def key_from(path: Path) -> str:
     """Return the keys in a file, which is created with a new key, readable by its owner only, if it does not exist.
 
@@ -106,7 +111,7 @@ def key_from(path: Path) -> str:
         descriptor, draft = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
         try:
             with os.fdopen(descriptor, "w") as file:
-                file.write(base64.urlsafe_b64encode(os.urandom(_KEY_BYTES)).decode() + "\n")
+                file.write(new_key() + "\n")
                 file.flush()
                 os.fsync(file.fileno())
             with contextlib.suppress(FileExistsError):  # another process was quicker

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import contextmanager
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,12 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DatabaseError, OperationalError
 
+from core import __version__
 from core.errors import StoreError, StoreUnavailableError
 from core.store.db import postgresql, settings, sqlite
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Connection, Engine
 
@@ -31,8 +33,8 @@ def upgrade(engine: Engine, sealer: Sealer) -> tuple[str | None, str | None]:
     """Run the migrations that are missing; return the revision before and after.
 
     `sealer` encrypts what earlier versions stored in the clear. Processes that start at the same time on one PostgreSQL
-    take turns. Raises: StoreError if a newer version migrated the database, if the file is no database, or if the key
-    is another one; StoreUnavailableError if the database cannot be reached.
+    take turns. Raises: StoreError if a newer version migrated the database, if the data were moved to another one,
+    if the file is no database, or if the key is another one; StoreUnavailableError if the database cannot be reached.
     """
     try:
         with engine.begin() as connection:
@@ -74,19 +76,70 @@ def _rewrite(engine: Engine, tables: Sequence[str]) -> None:
         settings.note_tables_rewritten(connection)
 
 
+def revision_of(connection: Connection) -> str | None:
+    """Return the revision of a database; None without one."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def is_known(revision: str) -> bool:
+    """Whether this version has a revision, so that it can migrate from it."""
+    with _config() as config:
+        return revision in _revisions(config)
+
+
+def create_tables(connection: Connection, sealer: Sealer, *, revision: str = "head") -> None:
+    """Create the tables of a revision in an empty database, or migrate one to it, in the caller's transaction.
+
+    Raises: StoreError for a revision that this version does not know.
+    """
+    with _config() as config:
+        if revision != "head" and revision not in _revisions(config):
+            raise StoreError(_unknown(revision))
+        _migrate(config, connection, sealer, revision)
+
+
 def _upgrade(connection: Connection, sealer: Sealer) -> tuple[str | None, str | None]:
+    with _config() as config:
+        before = revision_of(connection)
+        if before is not None:
+            if before not in _revisions(config):
+                raise StoreError(_unknown(before))
+            _refuse_moved(connection)
+        _migrate(config, connection, sealer, "head")
+        return before, ScriptDirectory.from_config(config).get_current_head()
+
+
+@contextmanager
+def _config() -> Iterator[Config]:
     with as_file(files("core.store") / "migrations") as folder:
         config = Config()
         config.set_main_option("script_location", str(folder))
         config.set_main_option("path_separator", "os")
-        before = MigrationContext.configure(connection).get_current_revision()
-        script = ScriptDirectory.from_config(config)
-        if before is not None and before not in {revision.revision for revision in script.walk_revisions()}:
-            raise StoreError(
-                f"The database is at revision {before}, which this version of the bridge does not know: a "
-                "newer one made it. Install that version again."
-            )
-        config.attributes["connection"] = connection
-        config.attributes["sealer"] = sealer
-        command.upgrade(config, "head")
-        return before, script.get_current_head()
+        yield config
+
+
+def _revisions(config: Config) -> set[str]:
+    return {one.revision for one in ScriptDirectory.from_config(config).walk_revisions()}
+
+
+def _migrate(config: Config, connection: Connection, sealer: Sealer, revision: str) -> None:
+    config.attributes["connection"] = connection
+    config.attributes["sealer"] = sealer
+    command.upgrade(config, revision)
+
+
+def _refuse_moved(connection: Connection) -> None:
+    """Raise StoreError if the data are now in another database: two of them would drift apart."""
+    if moved_to := settings.moved_to(connection):
+        raise StoreError(
+            f"This database was moved to {moved_to}; it is only a copy of the state at that time, so it is not used. Set "
+            "ZOOMBRIDGE_DATABASE_URL to the address of the new database. Nothing was changed, and nothing is lost."
+        )
+
+
+def _unknown(revision: str) -> str:
+    return (
+        f"The database is at revision {revision}, which this version of the bridge ({__version__}) does not know: a "
+        "newer one made it. Nothing was changed, and nothing is lost. Install that version again, or restore the "
+        "backup that was made before the update: docs/keeping.md."
+    )

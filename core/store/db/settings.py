@@ -33,6 +33,7 @@ _NAMES_REMOVED_TO = "names_removed_to"
 TABLES_TO_REWRITE = "tables_to_rewrite"
 _CALENDAR_SECRET = "calendar_secret"  # noqa: S105 - the name of a setting
 _PUBLIC_URL = "public_url"
+_MOVED_TO, _MOVED_FROM = "moved_to", "moved_from"
 _READINESS_CHECKED_AT = "readiness_checked_at"
 
 
@@ -147,6 +148,30 @@ def tables_to_rewrite(connection: Connection) -> list[str]:
 def note_tables_rewritten(connection: Connection) -> None:
     """Record that all tables have been rewritten."""
     connection.execute(delete(settings).where(settings.c.name == TABLES_TO_REWRITE))
+
+
+def moved_to(connection: Connection) -> str:
+    """Return the database that the data were moved to, as people name it; empty if they were not."""
+    found = _all(connection, (_MOVED_TO,)).get(_MOVED_TO)
+    return found if isinstance(found, str) else ""
+
+
+def save_moved_to(connection: Connection, database: str) -> None:
+    """Record that the data were moved to another database, so that this one is not used any more; empty: undo that."""
+    connection.execute(delete(settings).where(settings.c.name == _MOVED_TO))
+    if database:
+        _save(connection, {_MOVED_TO: database})
+
+
+def moved_from(connection: Connection) -> str:
+    """Return the fingerprint of the database that the data came from; empty if they were not moved."""
+    found = _all(connection, (_MOVED_FROM,)).get(_MOVED_FROM)
+    return found if isinstance(found, str) else ""
+
+
+def save_moved_from(connection: Connection, fingerprint: str) -> None:
+    """Record which database the data came from."""
+    _save(connection, {_MOVED_FROM: fingerprint})
 
 
 def _all(connection: Connection, names: tuple[str, ...]) -> dict[str, Any]:

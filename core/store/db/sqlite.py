@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sqlite3
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from sqlalchemy import create_engine, event
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from core.errors import StoreInUseError
 from core.store.db import private_files
 
 if TYPE_CHECKING:
-    import sqlite3
     from pathlib import Path
 
     from sqlalchemy import URL, Connection, Engine
@@ -54,6 +55,35 @@ def reading(url: URL) -> Engine:
     _on_connect(engine, "PRAGMA query_only=ON")
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def draft(path: Path) -> Engine:
+    """Return an engine for a new file that is thrown away unless it gets complete: it does not survive a power cut."""
+    engine = create_engine(f"sqlite:///{path.absolute()}", poolclass=NullPool, hide_parameters=True)
+    _on_connect(engine, "PRAGMA journal_mode=MEMORY", "PRAGMA synchronous=OFF")
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def read_only(path: Path) -> Engine:
+    """Return an engine whose connections can neither write nor checkpoint, and see one consistent state per transaction.
+
+    So it may be used beside the process that has the file open.
+    """
+    engine = create_engine(
+        "sqlite://", creator=lambda: connect_read_only(path), poolclass=NullPool, hide_parameters=True
+    )
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def connect_read_only(path: Path) -> sqlite3.Connection:
+    """Return such a connection outside a pool, in autocommit mode.
+
+    https://www.sqlite.org/uri.html
+    """
+    address = f"file:{quote(str(path.absolute()))}?mode=ro"
+    return sqlite3.connect(address, uri=True, isolation_level=None)
 
 
 def rewrite(engine: Engine) -> None:

@@ -15,7 +15,7 @@ from tests.web.cli.conftest import Run
 from web.cli import zoombridge
 
 COMMANDS = [
-    "", "serve", "send", "plugin", "site", "site add", "site allow", "site confirm", "site list", "site check", "site remove",
+    "", "backup", "restore", "move", "serve", "send", "plugin", "site", "site add", "site allow", "site confirm", "site list", "site check", "site remove",
     "site secret-token", "site renew-key", "site cancelled-pages",
     "alerts", "alerts list", "alerts add", "alerts test", "alerts pause", "alerts resume", "alerts remove", "alerts open",
     "alerts acknowledge", "alerts snooze", "alerts reopen",
