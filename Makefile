@@ -1,7 +1,7 @@
 # Development commands; `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check demo test vczapi defences watching words bench soak fuzz lock release sbom lint clean
+.PHONY: help setup check demo test vczapi defences watching words bench soak fuzz deb lock release sbom lint clean
 
 BIN := .venv/bin
 
@@ -50,6 +50,9 @@ soak: ## Run the soak tests: 2,000 examples a property, 3,000 histories, 120,000
 fuzz: ## Fuzz what reads requests and answers of strangers, a minute each (ARGS="envelope --minutes 30"; ARGS=--help)
 	bin/setup test
 	$(BIN)/python -m tests.fuzz $(ARGS)
+
+deb: ## Build a Debian package for this release of Debian or Ubuntu, in build/deb; see docs/hosting.md
+	bin/deb
 
 lock: ## Update requirements.lock (versions and hashes) and sbom.cdx.json after a change of setup.cfg (ARGS=--upgrade: newest versions)
 	bin/lock $(ARGS)

@@ -277,6 +277,10 @@ PARTS: dict[str, Part] = {
         ["tests/end_to_end", "-k", "not debian-mariadb"],
     ),
     "alert-rules": Command("alert rules and their tests, by promtool", ["-m", "tests.promtool"]),
+    "debian": Tests(
+        "docs/hosting.md, followed on an empty Debian with systemd: package, HTTPS, upgrade, remove, purge",
+        ["tests/packaging/test_debian.py"],
+    ),
     "defences": Removals("every defence removed by itself"),
     "faulty-accounts": Tests(
         f"{FAULTY_ACCOUNTS['sqlite'].soak:,} accounts with faults of the REST API, reconciled",

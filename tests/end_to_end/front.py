@@ -76,7 +76,7 @@ class Front:
 
     def __post_init__(self) -> None:
         self.ca = self.folder / "ca.pem"
-        self._context = _certificates(self.ca, self.folder / "server.pem")
+        self._context = certificates(self.ca, self.folder / "server.pem")
         front = self
 
         class Handler(_Handler):
@@ -237,7 +237,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
 
-def _certificates(ca: Path, server: Path) -> ssl.SSLContext:
+def certificates(ca: Path, server: Path) -> ssl.SSLContext:
     """Write a certificate authority and the certificate of the server; return what the server needs."""
     ca_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "An authority for tests")])

@@ -1,0 +1,1 @@
+"""What `packaging/` holds, with the real programs that it is for."""

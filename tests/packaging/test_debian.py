@@ -1,0 +1,121 @@
+"""docs/hosting.md, followed command for command on an empty machine: from nothing to HTTPS, upgrade, remove, purge.
+
+In the soak only. It needs root, and the ports 80, 443 and 8765.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import threading
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.packaging.machine import Machine
+from tests.running import PASSWORD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+DOCUMENT = (ROOT / "docs" / "hosting.md").read_text(encoding="utf-8")
+CHECKOUT = "/root/checkout"
+# The only change to the text: a name that the machine has, for which Caddy makes a certificate by itself.
+NAME = "localhost"
+TIMEOUT = 600
+
+
+def commands(section: str) -> list[str]:
+    """Return the commands of a section of the document, a line each."""
+    text = DOCUMENT.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    return re.findall(r"^    (.+)$", text, re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """An empty machine, on which the checkout lies."""
+    folder = tmp_path_factory.mktemp("machines") / "debian"
+    made = Machine(folder)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        target = folder / CHECKOUT.lstrip("/") / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_file():
+            shutil.copy(ROOT / name, target)
+    # Who follows the document has a certificate that everybody trusts.
+    (folder / "root" / ".curlrc").write_text("insecure\n")
+    with made:
+        yield made
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_from_an_empty_machine_to_https_and_back(machine: Machine) -> None:
+    followed = commands("Debian or Ubuntu")
+    assert len(followed) > 10
+    for line in followed:
+        command = f"NAME={NAME}; {line}" if not line.startswith("NAME=") else "true"
+        machine.run(command, typed=f"{PASSWORD}\n", folder=CHECKOUT)
+
+    assert "active" in machine.run("zoombridge service status")
+    status = machine.run("cat /proc/$(systemctl show -P MainPID zoombridge)/status")
+    assert re.search(r"^CapBnd:\t0+$", status, re.MULTILINE)
+    assert re.search(r"^Seccomp:\t2$", status, re.MULTILINE)
+    assert not re.search(r"^Uid:\t0\t", status, re.MULTILINE)
+    assert "anna" in machine.run("zoombridge user list")
+    machine.run("test $(stat -c %U:%a /var/lib/zoombridge) = zoombridge:700")
+    machine.run("systemd-analyze security --threshold=25 zoombridge.service")
+    machine.run("! curl --fail --silent https://localhost/rpc/site.list")
+    machine.run("! su -s /bin/sh nobody -c 'cat /etc/zoombridge.env'")
+
+    _upgrade(machine)
+    _remove_and_purge(machine)
+
+
+def _upgrade(machine: Machine) -> None:
+    """No request is refused while the package is upgraded, and what an administrator decided stays."""
+    before = machine.run("systemctl show -P MainPID zoombridge")
+    over, answers = threading.Event(), list[int]()
+
+    def ask() -> None:
+        while not over.is_set():
+            with urllib.request.urlopen("http://127.0.0.1:8765/healthz", timeout=TIMEOUT) as answer:
+                answers.append(answer.status)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        machine.run("apt-get install --yes --reinstall ./build/deb/zoombridge_*.deb", folder=CHECKOUT)
+    finally:
+        over.set()
+        asking.join(TIMEOUT)
+    assert machine.run("systemctl show -P MainPID zoombridge") != before
+    assert answers
+    assert set(answers) == {200}
+    machine.run("systemctl disable zoombridge.service")
+    machine.run("apt-get install --yes --reinstall ./build/deb/zoombridge_*.deb", folder=CHECKOUT)
+    assert "disabled" in machine.run("systemctl is-enabled zoombridge.service || true")
+    machine.run("systemctl enable zoombridge.service")
+
+
+def _remove_and_purge(machine: Machine) -> None:
+    machine.run("apt-get remove --yes zoombridge")
+    assert machine.run("systemctl is-active zoombridge.socket || true").strip() == "inactive"
+    machine.run("test -s /var/lib/zoombridge/zoombridge.key && test ! -e /opt/zoombridge")
+    machine.run("apt-get install --yes ./build/deb/zoombridge_*.deb", folder=CHECKOUT)
+    assert "anna" in machine.run("zoombridge user list")
+    assert "ZOOMBRIDGE_BEHIND_PROXY=true" in machine.run("cat /etc/zoombridge.env")
+    machine.run("apt-get purge --yes zoombridge")
+    for path in ("/var/lib/zoombridge", "/opt/zoombridge", "/etc/zoombridge.env"):
+        machine.run(f"test ! -e {path}")
+    machine.run("! id zoombridge")
+    assert "zoombridge" not in machine.run("ls -R /etc/systemd/system")
