@@ -710,6 +710,14 @@ OF_BRIDGE = (
         ),
     ),
     Defence(
+        "secrets in a configuration file that others can read are refused",
+        _AT_REST,
+        "web/cli/config_file.py",
+        "    if mode & stat.S_IRWXO:\n",
+        "    if False:\n",
+        ("web/cli/test_config.py::TestSecrets",),
+    ),
+    Defence(
         "a backup is readable by its owner only",
         _AT_REST,
         "core/maintenance/backup.py",

@@ -111,7 +111,8 @@ class TestFull:
             assert {one.status for one in refused} == {503}
             assert all(one.retry_after for one in refused)
             assert requests.get(f"{bridge.url}/healthz", timeout=600).status_code == 200
-            if isinstance(disk, SmallDisk):  # a process that is limited may still write to what its files hold
+            # A process that is limited may still write to what its files hold.
+            if isinstance(disk, SmallDisk):
                 unready = requests.get(f"{bridge.url}/readyz", timeout=600)
                 assert (unready.status_code, unready.json()["status"]) == (503, "not ready")
 

@@ -31,6 +31,7 @@ _COMMANDS = {
     "restore": "backup:restore",
     "move": "backup:move",
     "db": "db:db",
+    "config": "config:config",
     "completion": "completion:completion",
 }
 
@@ -70,7 +71,7 @@ def zoombridge() -> None:
     """Show the meetings of a Zoom account on WordPress sites, and keep them up to date.
 
     Start with `zoombridge serve`, then `zoombridge site add`. Every option can also be set as an environment
-    variable: --port as ZOOMBRIDGE_PORT.
+    variable: --port as ZOOMBRIDGE_PORT; those of `serve` also in /etc/zoombridge.toml, or the file of --config.
 
     Exit status: 0 on success; 1 where something failed, or a check found a fault; 2 where the command was called
     wrongly; 130 after Ctrl-C.

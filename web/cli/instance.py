@@ -18,6 +18,7 @@ from core.store.db import private_files
 from core.store.db.encryption import key_from
 from core.store.db.engine import Store
 from core.wordpress import connections
+from web.cli.config_file import apply_config
 from web.http.logs import log_to_stderr
 from web.rpc.client import RpcClient
 
@@ -162,8 +163,18 @@ def prepare_database(store: Store) -> None:
 
 
 def instance_options(command: F) -> F:
-    """Give a command the options `--data` and `--database-url`, and the argument `instance` that they make."""
+    """Give a command the options `--config`, `--data` and `--database-url`, and the argument `instance` they make."""
 
+    @click.option(
+        "--config",
+        type=click.Path(dir_okay=False, path_type=Path),
+        envvar="ZOOMBRIDGE_CONFIG",
+        callback=apply_config,
+        is_eager=True,  # the file gives the other options their defaults
+        expose_value=False,
+        show_default="/etc/zoombridge.toml, if it exists",
+        help="Configuration file (TOML), for what is not set otherwise.",
+    )
     @click.option(
         "--data",
         type=click.Path(file_okay=False, path_type=Path),
@@ -194,13 +205,16 @@ def instance_options(command: F) -> F:
     return wrapper  # type: ignore[return-value]
 
 
-def _allow_networks(_context: click.Context, _option: click.Parameter, networks: tuple[str, ...]) -> None:
+def _allow_networks(
+    _context: click.Context, _option: click.Parameter, networks: tuple[str, ...]
+) -> tuple[str, ...]:
     """Allow networks for this process; without any, those stay that are allowed."""
     try:
         if networks:
             connections.allow_networks(networks)
     except ValueError as error:
         raise click.BadParameter(f"Write a network as 10.1.0.0/16 or fd12::/64: {error}") from error
+    return networks
 
 
 def public_url_option(command: F) -> F:

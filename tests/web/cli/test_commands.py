@@ -15,7 +15,7 @@ from tests.web.cli.conftest import Run
 from web.cli import zoombridge
 
 COMMANDS = [
-    "", "backup", "restore", "move", "serve", "send", "plugin", "site", "site add", "site allow", "site confirm", "site list", "site check", "site remove",
+    "", "config", "config show", "config check", "backup", "restore", "move", "serve", "send", "plugin", "site", "site add", "site allow", "site confirm", "site list", "site check", "site remove",
     "site secret-token", "site renew-key", "site cancelled-pages",
     "alerts", "alerts list", "alerts add", "alerts test", "alerts pause", "alerts resume", "alerts remove", "alerts open",
     "alerts acknowledge", "alerts snooze", "alerts reopen",
@@ -29,7 +29,7 @@ COMMANDS = [
     "service", "service install", "service status", "service remove",
 ]  # fmt: skip
 
-GROUPS = ["account", "alerts", "db", "events", "job", "quarantine", "service", "site", "user"]
+GROUPS = ["account", "alerts", "config", "db", "events", "job", "quarantine", "service", "site", "user"]
 
 
 def every(command: click.Command, path: str = "") -> list[str]:
