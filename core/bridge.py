@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core import bulk
 from core.accounts import backfill_job, import_job, reconcile_job, removal_job
 from core.accounts.backfill_job import BackfillJob
 from core.accounts.clients import AccountClients
@@ -15,6 +16,7 @@ from core.accounts.reconcile_job import ReconcileJob
 from core.accounts.removal_job import RemovalJob
 from core.accounts.schedule import JobScheduler
 from core.accounts.trash_limits import TrashLimitOptions
+from core.bulk import BulkJob
 from core.jobs.runner import JobRunner
 from core.monitoring.notify.deliverer import AlertDeliverer, untranslated
 from core.monitoring.notify.watcher import AlertWatcher
@@ -118,12 +120,16 @@ class Bridge:
             mirror_worker.wake()
             meetings_changed.set()
 
+        def wake_jobs() -> None:
+            job_runner.wake()
+
         fold_worker = FoldWorker(store, wake_after_fold, clock)
         account_clients = AccountClients(store, clock=now)
         ingest = Ingest(store, fold_worker.wake, now)
         kinds: dict[str, JobKind] = {
             apply_rules.KIND: ApplyRulesJob(store, mirror_worker.wake, clock),
             apply_rules.PLUGINS_KIND: ApplyRulesJob(store, mirror_worker.wake, clock),
+            bulk.KIND: BulkJob(store, health_checker.on_checked, wake_jobs, mirror_worker.wake, clock),
             SELF_TEST: SelfTestJob(store, fold_worker.wake, mirror_worker.wake, now),
             CLEANUP: CleanupJob(store, fold_worker.wake, now),
             import_job.KIND: ImportJob(store, account_clients, fold_worker.wake, now, trash_limits=limits),

@@ -65,6 +65,14 @@ class UnknownSiteError(ZoomBridgeError):
     """No site of this ID or address is connected."""
 
 
+class SiteTagError(ZoomBridgeError):
+    """A tag that no site may have, or one more than a site may have."""
+
+
+class SitePausedError(ZoomBridgeError):
+    """The updates of the site are paused, and this needs one."""
+
+
 class UnknownPairingError(ZoomBridgeError):
     """No pairing of this ID exists: its code was cancelled, or has expired."""
 
@@ -88,6 +96,10 @@ class UnknownJobError(ZoomBridgeError):
 
 class TooManyJobsError(ZoomBridgeError):
     """The queue of a kind of job is full."""
+
+
+class TooManySitesError(ZoomBridgeError):
+    """More sites than one job takes."""
 
 
 class UserError(ZoomBridgeError):

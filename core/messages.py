@@ -616,6 +616,22 @@ PASSWORD_REPEATS = _("The password must not be one character repeated.")
 UNKNOWN_SITE = _(
     "No site “%(name)s” is connected. All sites are on the page Sites, and in: zoombridge site list"
 )
+SITE_PAUSED = _("The updates of this site are paused, so nothing can be written there. Resume them first.")
+INVALID_TAG = _("A tag has 1 to %(count)d characters, and no comma.")
+TOO_MANY_TAGS = _("A site has at most %(count)d tags. Remove one first.")
+TOO_MANY_SITES = _("At most %(count)d sites can be changed at once.")
+
+# What became of one of many sites.
+BULK_CHECKED = _("Everything is working.")
+BULK_TESTED = _("The test event arrived.")
+BULK_APPLIED = _("Every page was compared with the rules.")
+BULK_STOPPED = _("The job of this site was stopped, or a newer one has replaced it.")
+BULK_PAUSED = _("Updates are paused.")
+BULK_RESUMED = _("Updates continue.")
+BULK_UNCHANGED = _("Nothing was to be done.")
+BULK_TAGGED = _("The tags were changed.")
+BULK_GONE = _("The site is no longer connected.")
+BULK_BROKE = _("The bridge encountered an internal error (%(error)s). See the bridge's log for details.")
 RULES_SITE_REMOVED = _("This site is no longer connected, so its rules were not saved.")
 UNKNOWN_EVENT = _(
     "There is no event with this number in the log. It may have been deleted because of its age: see the retention in "

@@ -33,7 +33,8 @@ class SiteFacts:
     events whose Zoom accounts ask to be granted to it, `waiting_dropped` those that were too many to keep. `stale_at` is when
     a request with the right signature was last refused for its time, `stale_seconds` before this machine's. `usual_gap` is
     the longest gap between two of its events in the last week (ms); None while unknown. `left_at` is when its plugin said
-    goodbye; `failing` are the facts about its health that are not well.
+    goodbye, `paused_at` since when no page of it is written, as a person decided; `failing` are the facts about its health
+    that are not well.
     """
 
     id: str
@@ -66,6 +67,8 @@ class SiteFacts:
     stale_at: int | None = None
     stale_seconds: int | None = None
     left_at: int | None = None
+    tags: Sequence[str] = ()
+    paused_at: int | None = None
     failing: Sequence[HealthFact] = ()
 
     def count(self, status: PostStatus) -> int:

@@ -170,7 +170,8 @@ def _update_alerts(site: SiteFacts, now: int) -> Iterable[tuple[AlertKind, Sever
             values = {"message": group.message, "since": group.since, "count": group.count}
             values["subject"] = group.fault or ""
             yield AlertKind.FAILING, _severity(group.fault, group.since, now), values
-    if pending and not site.fault_message and broken is None and since is not None and now - since > PATIENCE:
+    is_free = not site.fault_message and broken is None and site.paused_at is None
+    if pending and is_free and since is not None and now - since > PATIENCE:
         yield AlertKind.BEHIND, Severity.WARNING, {"count": pending, "since": since}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.monitoring import throughput as hourly
-from core.monitoring.alerts import Alert, AlertKind, Disk, Severity, alerts_of
+from core.monitoring.alerts import Alert, Disk, Severity, alerts_of
 from core.store.alerts import open_alerts
 from core.store.db import clock as store_clock
 from core.store.events import search as event_search
@@ -82,23 +82,15 @@ def gather(store: Store, hours: Throughput, *, site_id: str | None = None) -> Ov
     return Overview(now, sites, urgent, week, concerned, handled)
 
 
-def current_alerts(connection: Connection, store: Store, *, now: int) -> tuple[list[Alert], list[SiteFacts]]:
-    """Return all alerts at `now` (Unix milliseconds, UTC), critical ones first, and the sites.
+def current_alerts(
+    connection: Connection, store: Store, *, now: int, site_id: str | None = None
+) -> tuple[list[Alert], list[SiteFacts]]:
+    """Return all alerts at `now` (Unix milliseconds, UTC), critical ones first, and the sites; or those of one site.
 
     How usual it is that no event arrives is not asked for: this makes no alert critical.
     """
-    found = _read(connection, None)
-    return _alerts(found, found.sites, now=now, disk=disk(store)), found.sites
-
-
-def site_problems(connection: Connection, store: Store) -> dict[str, str]:
-    """Return why sites do not work, by site id: of each the first that is critical, as lists show it."""
-    alerts, _ = current_alerts(connection, store, now=store_clock.now(connection))
-    found: dict[str, str] = {}
-    for alert in alerts:
-        if alert.kind in (AlertKind.SITE, AlertKind.CHECK) and alert.severity is Severity.CRITICAL:
-            found.setdefault(alert.site_id or "", alert.message)
-    return found
+    found = _read(connection, site_id)
+    return _alerts(found, found.sites, now=now, disk=disk(store) if site_id is None else None), found.sites
 
 
 @dataclass(frozen=True, slots=True)

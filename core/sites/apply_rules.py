@@ -16,7 +16,8 @@ from core.errors import UnknownSiteError
 from core.jobs.runner import JobStep
 from core.store import jobs
 from core.store.db import clock as store_clock
-from core.store.posts import backlog, requeue
+from core.store.posts import backlog
+from core.store.posts import requeue as post_requeue
 from core.store.sites import rules, sites
 from core.wordpress.sync_client import MOST_AT_ONCE
 
@@ -78,7 +79,7 @@ class ApplyRulesJob:
             return JobStep(cursor={**cursor, "through": True})
 
         def write(connection: Connection) -> None:
-            requeue.requeue_site_posts(connection, site_id, named, now=self._now(connection))
+            post_requeue.requeue_site_posts(connection, site_id, named, now=self._now(connection))
 
         return JobStep(cursor={"after": named[-1]}, done=len(named), write=write, after_commit=self.posts_due)
 
@@ -97,6 +98,8 @@ class ApplyRulesJob:
                     site = sites.load(connection, site_id, self.store.sealer)
                 except UnknownSiteError:
                     return JobStep(finished=True)  # the site was removed meanwhile, and its posts with it
+            if site.paused_at is not None:
+                return None  # nothing is written until it is resumed, and then all of it
             if site.blocked_until > now:
                 return JobStep(
                     wait=_BLOCKED_SECONDS,
@@ -138,6 +141,11 @@ def adapt_to_plugins(connection: Connection, site_id: str, *, now: int) -> Job:
     What is wanted of posts of series changes above all: without PRO, VCZAPI shows no link for them.
     """
     return _enqueue(connection, PLUGINS_KIND, site_id, requested_by="", now=now)
+
+
+def requeue(connection: Connection, site_id: str, *, requested_by: str, now: int) -> Job:
+    """Enqueue the job for a site whose rules stay as they are. `now` is in Unix milliseconds (UTC)."""
+    return _enqueue(connection, KIND, site_id, requested_by=requested_by, now=now)
 
 
 def _enqueue(connection: Connection, kind: str, site_id: str, *, requested_by: str, now: int) -> Job:

@@ -134,7 +134,7 @@ class Owner:
 
     def sites(self) -> list[api.ListedSite]:
         """Return all sites."""
-        return self.rpc.call(api.SITE_LIST, api.NoArguments())
+        return self.rpc.call(api.SITE_LIST, api.SiteListRequest())
 
     def site_at(self, address: str) -> list[str]:
         """Return the IDs of the sites whose addresses hold a text."""

@@ -59,7 +59,7 @@ def states(bridge: RunningBridge) -> list[api.CodePairing]:
 
 
 def sites(bridge: RunningBridge) -> list[api.ListedSite]:
-    return RpcClient(bridge.data / "rpc.json").call(api.SITE_LIST, api.NoArguments())
+    return RpcClient(bridge.data / "rpc.json").call(api.SITE_LIST, api.SiteListRequest())
 
 
 class TestOneUpload:

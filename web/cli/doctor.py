@@ -52,7 +52,7 @@ def doctor(context: click.Context, site: str | None, test: bool, as_json: bool, 
     Prints what is wrong and what to do, and ends with status 1 where something is.
     """
     if site is None:
-        names = [(one.id, one.url) for one in instance.call(api.SITE_LIST, api.NoArguments())]
+        names = [(one.id, one.url) for one in instance.call(api.SITE_LIST, api.SiteListRequest())]
     else:
         names = [(site, site)]
     if not names:

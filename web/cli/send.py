@@ -132,7 +132,7 @@ def _post_all(url: str, bodies: list[tuple[str, bytes]], secret_token: str, *, p
 
 def _only_endpoint(instance: Instance) -> str:
     """Return the endpoint of the connected site. Raises: ZoomBridgeError where there is none, or several."""
-    sites = instance.call(api.SITE_LIST, api.NoArguments()) if instance.exists else []
+    sites = instance.call(api.SITE_LIST, api.SiteListRequest()) if instance.exists else []
     if not sites:
         raise ZoomBridgeError(
             "No site is connected. Connect one: zoombridge site add. Or name an endpoint: --to"

@@ -8,6 +8,9 @@ import click
 
 from core.errors import ZoomBridgeError
 from core.model.rules import MOST_CANCELLED_DAYS
+from core.monitoring.notify.texts import clean
+from core.monitoring.site_list import SiteSort, SiteState
+from core.store.job_sites import BulkOutcome
 from web.cli import site_add
 from web.cli.doctor import describe
 from web.cli.instance import instance_options
@@ -17,6 +20,8 @@ from web.cli.times import to_minutes
 from web.rpc import api
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from web.cli.instance import Instance
 
 
@@ -50,21 +55,150 @@ def secret_token(site: str, instance: Instance) -> None:
 
 
 @site.command("list")
+@click.argument("words", nargs=-1)
+@click.option(
+    "--state", type=click.Choice([one.value for one in SiteState]), help="Only sites in this state."
+)
+@click.option("--tag", default="", help="Only sites with this tag.")
+@click.option(
+    "--sort",
+    type=click.Choice([one.value for one in SiteSort]),
+    default=SiteSort.STATE.value,
+    show_default=True,
+    help="By state: the worst first.",
+)
 @json_option
 @instance_options
-def list_(as_json: bool, instance: Instance) -> None:
-    """List the sites and their status."""
-    sites = instance.call(api.SITE_LIST, api.NoArguments())
+def list_(
+    words: tuple[str, ...], state: str | None, tag: str, sort: str, as_json: bool, instance: Instance
+) -> None:
+    """List the sites and their states.
+
+    With WORDS, those whose name, address or tags hold all of them.
+    """
+    request = api.SiteListRequest(
+        words=" ".join(words),
+        state=None if state is None else SiteState(state),
+        tag=tag,
+        sort=SiteSort(sort),
+    )
+    sites = instance.call(api.SITE_LIST, request)
     if as_json:
         print_json(*sites)
         return
     if not sites:
-        click.echo("No site is connected yet. Connect one: zoombridge site add")
+        is_narrowed = words or state or tag
+        click.echo(
+            "No site matches."
+            if is_narrowed
+            else "No site is connected yet. Connect one: zoombridge site add"
+        )
     for status in sites:
         at = status.last_event_at
-        click.echo(f"{status.id}  {status.url}  {f'last event {to_minutes(at)}' if at else 'no event yet'}")
-        if status.fault_message:
-            click.echo(f"    {status.fault_message}")
+        event = f"last event {to_minutes(at)}" if at else "no event yet"
+        tags = f"  [{', '.join(status.tags)}]" if status.tags else ""
+        paused = "  paused" if status.paused_at and status.state is not SiteState.PAUSED else ""
+        click.echo(clean(f"{status.id}  {status.state:<7}  {status.url}  {event}{paused}{tags}"))
+        if status.message or status.fault_message:
+            click.echo(clean(f"    {status.message or status.fault_message}"))
+
+
+def _sites_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the argument and the options that name sites."""
+    command = click.option("--all", "every", is_flag=True, help="All sites.")(command)
+    command = click.option("--with-tag", default="", help="Also all sites with this tag.")(command)
+    return click.argument("sites", nargs=-1, metavar="[SITE]...")(command)
+
+
+def _require(sites: tuple[str, ...], with_tag: str, every: bool) -> None:
+    if not (sites or with_tag or every):
+        raise click.UsageError("Name at least one SITE, or use --with-tag or --all.")
+
+
+def _print_changed(context: click.Context, changed: list[api.ChangedSite], *, as_json: bool) -> None:
+    """Print what became of each site, and end with status 1 where one failed."""
+    if as_json:
+        print_json(*changed)
+    elif not changed:
+        click.echo("No site matches.")
+    else:
+        for one in changed:
+            tags = f"  [{', '.join(one.tags)}]" if one.tags else ""
+            click.echo(clean(f"{one.outcome:<7}  {one.id}  {one.url}{tags}"))
+            click.echo(clean(f"    {one.message}"))
+    context.exit(1 if any(one.outcome is BulkOutcome.FAILED for one in changed) else 0)
+
+
+@site.command("pause")
+@_sites_options
+@json_option
+@instance_options
+@click.pass_context
+def pause(
+    context: click.Context,
+    sites: tuple[str, ...],
+    with_tag: str,
+    every: bool,
+    as_json: bool,
+    instance: Instance,
+) -> None:
+    """Pause the updates of each SITE (its address or ID).
+
+    Events are received and kept, and the sites are checked; pages stay as they are until site resume.
+    """
+    _require(sites, with_tag, every)
+    request = api.PauseSites(sites=list(sites), tag=with_tag, every=every, paused=True)
+    _print_changed(context, instance.call(api.SITE_PAUSE, request), as_json=as_json)
+
+
+@site.command("resume")
+@_sites_options
+@json_option
+@instance_options
+@click.pass_context
+def resume(
+    context: click.Context,
+    sites: tuple[str, ...],
+    with_tag: str,
+    every: bool,
+    as_json: bool,
+    instance: Instance,
+) -> None:
+    """Resume the updates of each SITE (its address or ID).
+
+    What changed meanwhile is written now.
+    """
+    _require(sites, with_tag, every)
+    request = api.PauseSites(sites=list(sites), tag=with_tag, every=every, paused=False)
+    _print_changed(context, instance.call(api.SITE_PAUSE, request), as_json=as_json)
+
+
+@site.command("tag")
+@_sites_options
+@click.option("--add", multiple=True, metavar="TAG", help="Add this tag; repeatable.")
+@click.option("--remove", multiple=True, metavar="TAG", help="Remove this tag; repeatable.")
+@json_option
+@instance_options
+@click.pass_context
+def tag(
+    context: click.Context,
+    sites: tuple[str, ...],
+    with_tag: str,
+    every: bool,
+    add: tuple[str, ...],
+    remove: tuple[str, ...],
+    as_json: bool,
+    instance: Instance,
+) -> None:
+    """Add tags to each SITE (its address or ID), or remove some.
+
+    Tags group sites, for example by customer: lists are filtered by them.
+    """
+    _require(sites, with_tag, every)
+    if not (add or remove):
+        raise click.UsageError("Name a tag with --add or --remove.")
+    request = api.TagSites(sites=list(sites), tag=with_tag, every=every, add=list(add), remove=list(remove))
+    _print_changed(context, instance.call(api.SITE_TAG, request), as_json=as_json)
 
 
 @site.command("check")

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from tornado.web import Finish
 
-from core import messages
-from core.errors import SiteFaultError, UnknownSiteError
-from core.monitoring import overview
+from core import bulk, messages
+from core.bulk import BulkAction
+from core.errors import (
+    SiteFaultError,
+    SiteTagError,
+    TooManyJobsError,
+    TooManySitesError,
+    UnknownSiteError,
+)
+from core.monitoring import site_list
+from core.monitoring.site_list import LONGEST_SEARCH, SiteFilter, SiteSort, SiteState
 from core.selftest import job as selftest_job
 from core.sites import health_check, pairing
 from core.sites.address_approval import allow
@@ -20,6 +28,7 @@ from core.sites.diagnosis import RefusedRequests, Stage
 from core.sites.disconnect import disconnect
 from core.sites.key_rotation import rotate
 from core.sites.setup_steps import SetupFacts, SetupStep, StepState, is_complete, setup_checklist
+from core.store.db import clock as store_clock
 from core.store.events import quarantine
 from core.store.sites import health, sites, zoom_secrets
 from core.zoom.probe import probe_account_id
@@ -31,17 +40,23 @@ from web.pages.subscription import SUBSCRIPTION
 from web.pages.webhooks import save_tokens, secret_token_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+    from sqlalchemy import Connection
 
     from core.bridge import Bridge
     from core.model.health import FactName, HealthFact
+    from core.monitoring.site_list import SiteList
     from core.sites.pairing import Pairing, PairingCode
     from core.sites.setup_steps import SetupItem
+    from core.store.jobs import Job
     from core.store.sites.sites import Site
     from web.pages.subscription import EventGroups
 
 # Until the setup is complete, a site is checked often while its page is open, so that the checklist updates itself.
 _CHECK_SECONDS = 15
+ON_A_PAGE = 50
+_LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +73,32 @@ class SiteStatus:
 
 @dataclass(frozen=True, slots=True)
 class SitesView:
-    """The list of sites, and the viewer's open pairing codes with what each became.
+    """A page of the list of sites, its filter, and the viewer's open pairing codes with what each became.
 
-    `gone`: what became of the site that the viewer came from. `problems` says why sites do not work, by their ids.
+    `gone`: what became of the site that the viewer came from. `parameters` are those of the filter, `previous` and `next`
+    those of the pages beside this one. `problem` is why a bulk action was not begun, `tag` what was typed for it.
     """
 
-    sites: list[Site]
+    listed: SiteList
+    filter: SiteFilter
+    parameters: dict[str, str]
+    number: int
+    first: dict[str, str] | None
+    previous: dict[str, str] | None
+    next: dict[str, str] | None
     codes: list[tuple[PairingCode, list[Pairing]]]
     gone: str
-    problems: Mapping[str, str]
+    states: type[SiteState]
+    sorts: type[SiteSort]
+    longest_tag: int
+    problem: str
+    tag: str
+    chosen: frozenset[str]
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether sites are left out."""
+        return replace(self.filter, sort=SiteSort.STATE) != SiteFilter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +107,8 @@ class SiteView:
 
     `asks_addresses`: the viewer may allow the addresses inside a network that the site has.
     `released` counts quarantined events that a token which was just saved has verified.
-    `asks_login`: the web server asks for a password of its own. `login_errors` and `login_username` are of that form.
+    `asks_login`: the web server asks for a password of its own. `login_errors` and `login_username` are of that form,
+    `tags` and `tags_problem` of the one for tags.
     """
 
     site: Site
@@ -97,6 +130,8 @@ class SiteView:
     token_error: str
     released: int
     steps_done: int
+    tags: str
+    tags_problem: str
     asks_addresses: bool
 
 
@@ -108,7 +143,7 @@ class DisconnectView:
 
 
 class SitesHandler(PageHandler):
-    """`/sites`: the list of sites."""
+    """`/sites`: `GET` shows the list of sites, `POST` begins a bulk action with some of them."""
 
     path = "/sites"
 
@@ -117,11 +152,109 @@ class SitesHandler(PageHandler):
         if self.site_id is not None:
             self.go(f"/sites/{self.site_id}")
             return
-        every, problems = await self.blocking(_every, self.bridge)
+        await self._show({name: self.get_query_argument(name, "") for name in PARAMETERS})
+
+    async def post(self) -> None:
+        """Begin a bulk action with the sites that are chosen, or with all that match the filter."""
+        parameters = {name: self.get_body_argument(name, "") for name in PARAMETERS}
+        chosen = frozenset(self.get_body_arguments("site"))
+        is_all = bool(self.get_body_argument("all", ""))
+        tag = self.get_body_argument("new_tag", "")[:_LONGEST]
+        try:
+            action = BulkAction(self.get_body_argument("do", ""))
+        except ValueError:
+            self.go("/sites", **to_query(parse_query(parameters)))
+            return
+        if not chosen and not is_all:
+            problem = self.words.gettext("Nothing was done: choose at least one site.")
+            await self._show(parameters, problem=problem, tag=tag)
+            return
+        begin = partial(
+            _begin,
+            self.bridge,
+            action,
+            parse_query(parameters) if is_all else None,
+            chosen,
+            tag=tag,
+            requested_by=self.viewer.name,
+            viewer_site=self.site_id,
+        )
+        try:
+            job = await self.blocking(begin)
+        except (SiteTagError, TooManySitesError, TooManyJobsError) as error:
+            await self._show(parameters, problem=self.translated(error), tag=tag, chosen=chosen)
+            return
+        self.go(f"/jobs/{job.id}")
+
+    async def _show(
+        self,
+        parameters: dict[str, str],
+        *,
+        problem: str = "",
+        tag: str = "",
+        chosen: frozenset[str] = frozenset(),
+    ) -> None:
+        wanted = parse_query(parameters)
+        number = _page_number(self.get_argument("page", ""))
+        listed = await self.blocking(
+            partial(_listed, self.bridge, wanted, site_id=self.site_id, offset=(number - 1) * ON_A_PAGE)
+        )
         codes = []
         if self.viewer.may_change:
             codes = await self.blocking(pairing.open_codes, self.bridge.store, requester(self.viewer))
-        self.show("pages/sites.jinja", SitesView(every, codes, self.get_query_argument("gone", ""), problems))
+        query = to_query(wanted)
+        has_more = number * ON_A_PAGE < listed.total
+        view = SitesView(
+            listed=listed,
+            filter=wanted,
+            parameters=query,
+            number=number,
+            first=query if number > 1 else None,
+            previous=_paged(query, number - 1) if number > 1 else None,
+            next=_paged(query, number + 1) if has_more else None,
+            codes=codes,
+            gone=self.get_query_argument("gone", ""),
+            states=SiteState,
+            sorts=SiteSort,
+            longest_tag=sites.LONGEST_TAG,
+            problem=problem,
+            tag=tag,
+            chosen=chosen,
+        )
+        self.show("pages/sites.jinja", view, status=422 if problem else 200)
+
+
+PARAMETERS = ("q", "state", "tag", "sort")
+
+
+def parse_query(parameters: Mapping[str, str]) -> SiteFilter:
+    """Parse the filter of a query; missing or invalid parameters do not filter."""
+    state, sort = parameters.get("state", ""), parameters.get("sort", "")
+    return SiteFilter(
+        words=" ".join(parameters.get("q", "").split())[:LONGEST_SEARCH],
+        state=SiteState(state) if state in SiteState.__members__.values() else None,
+        tag=parameters.get("tag", "")[: sites.LONGEST_TAG],
+        sort=SiteSort(sort) if sort in SiteSort.__members__.values() else SiteSort.STATE,
+    )
+
+
+def to_query(wanted: SiteFilter) -> dict[str, str]:
+    """Return the query parameters of a filter; the inverse of `parse_query`."""
+    query = {
+        "q": wanted.words,
+        "state": wanted.state or "",
+        "tag": wanted.tag,
+        "sort": "" if wanted.sort is SiteSort.STATE else wanted.sort,
+    }
+    return {name: str(value) for name, value in query.items() if value}
+
+
+def _paged(query: dict[str, str], number: int) -> dict[str, str]:
+    return query | ({"page": str(number)} if number > 1 else {})
+
+
+def _page_number(text: str) -> int:
+    return int(text) if re.fullmatch(r"[1-9][0-9]{0,4}", text, re.ASCII) else 1
 
 
 class SitePage(PageHandler):
@@ -169,6 +302,13 @@ class SiteHandler(SitePage):
         elif do == "token":
             await self._save_token(state)
             return
+        elif do in ("pause", "resume"):
+            await self.blocking(_pause, self.bridge, site_id, do == "pause")
+            self.go(f"/sites/{site_id}", done="paused" if do == "pause" else "resumed")
+            return
+        elif do == "tags":
+            await self._save_tags(state)
+            return
         elif do == "allow" and self.site_id is None:
             await self.blocking(allow, self.bridge.store, site_id, self.get_body_arguments("address"))
         await self.blocking(_check, self.bridge, site_id)
@@ -192,6 +332,16 @@ class SiteHandler(SitePage):
             return
         self.go(f"/sites/{state.site.id}", done="key" if is_renewed else "same-key")
 
+    async def _save_tags(self, state: SiteStatus) -> None:
+        typed = self.get_body_argument("tags", "")[: _LONGEST * sites.MOST_TAGS]
+        try:
+            wanted = [sites.read_tag(tag) for tag in typed.split(",") if tag.strip()]
+            await self.blocking(_set_tags, self.bridge, state.site, wanted)
+        except SiteTagError as error:
+            self._show(state, tags_problem=self.translated(error), tags=typed)
+            return
+        self.go(f"/sites/{state.site.id}", done="tags")
+
     def _show(
         self,
         state: SiteStatus,
@@ -200,6 +350,8 @@ class SiteHandler(SitePage):
         login_username: str = "",
         key_problem: str = "",
         token_error: str = "",
+        tags_problem: str = "",
+        tags: str | None = None,
     ) -> None:
         done, _, count = self.get_query_argument("done", "").partition(",")
         underway = self.bridge.health_checker.is_underway(state.site.id)
@@ -223,20 +375,26 @@ class SiteHandler(SitePage):
             token_error=token_error,
             released=int(count) if re.fullmatch(r"[0-9]{1,6}", count) else 0,
             steps_done=sum(line.state is StepState.DONE for line in state.lines),
+            tags=", ".join(state.site.tags) if tags is None else tags,
+            tags_problem=tags_problem,
             # Where a name leads inside the bridge's network is for the bridge's administrators only.
             asks_addresses=bool(state.site.asked_addresses)
             and self.site_id is None
             and self.viewer.may_change,
         )
-        self.show("pages/site.jinja", view, status=422 if login_errors or key_problem or token_error else 200)
+        problem = login_errors or key_problem or token_error or tags_problem
+        self.show("pages/site.jinja", view, status=422 if problem else 200)
 
 
 class TestHandler(SitePage):
     """`POST /sites/ID/test`: start a self-test."""
 
     async def post(self, site_id: str) -> None:
-        """Enqueue the self-test, and redirect to its progress."""
-        await self._state(site_id)
+        """Enqueue the self-test, and redirect to its progress. Nothing is written to a site that is paused."""
+        state = await self._state(site_id)
+        if state.site.paused_at is not None:
+            self.go(f"/sites/{site_id}", done="still-paused")
+            return
         await self.blocking(
             partial(selftest_job.enqueue, self.bridge.job_runner, site_id, requested_by=self.viewer.name)
         )
@@ -257,10 +415,31 @@ class DisconnectHandler(SitePage):
         self.go("/sites", gone="trouble" if problem else "done")
 
 
-def _every(bridge: Bridge) -> tuple[list[Site], dict[str, str]]:
+def _listed(bridge: Bridge, wanted: SiteFilter, *, site_id: str | None, offset: int) -> SiteList:
     with bridge.store.reading() as connection:
-        found = sites.list_all(connection, bridge.store.sealer)
-        return found, overview.site_problems(connection, bridge.store)
+        return site_list.list_sites(
+            connection, bridge.store, wanted, site_id=site_id, limit=ON_A_PAGE, offset=offset
+        )
+
+
+def _begin(
+    bridge: Bridge,
+    action: BulkAction,
+    wanted: SiteFilter | None,
+    chosen: Iterable[str],
+    *,
+    tag: str,
+    requested_by: str,
+    viewer_site: str | None,
+) -> Job:
+    """Begin a bulk action with chosen sites, or with all that match `wanted`."""
+    if wanted is not None:
+        with bridge.store.reading() as connection:
+            found = site_list.list_sites(connection, bridge.store, wanted, site_id=viewer_site)
+        chosen = [line.site.id for line in found.lines]
+    return bulk.enqueue(
+        bridge.job_runner, action, chosen, tag=tag, requested_by=requested_by, viewer_site=viewer_site
+    )
 
 
 def _status(bridge: Bridge, site_id: str) -> SiteStatus:
@@ -305,3 +484,17 @@ def _save_login(bridge: Bridge, site_id: str, username: str, password: str) -> N
 def _check(bridge: Bridge, site_id: str) -> None:
     health_check.check(bridge.store, site_id)
     bridge.health_checker.on_checked(site_id)
+
+
+def _pause(bridge: Bridge, site_id: str, paused: bool) -> None:
+    def change(connection: Connection) -> bool:
+        if paused:
+            return sites.pause(connection, site_id, now=store_clock.now(connection))
+        return sites.resume(connection, site_id)
+
+    bridge.store.write(change)
+    bridge.mirror_worker.wake()
+
+
+def _set_tags(bridge: Bridge, site: Site, wanted: list[str]) -> None:
+    bridge.store.write(partial(sites.change_tags, site_id=site.id, add=wanted, remove=site.tags))

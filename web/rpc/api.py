@@ -14,12 +14,14 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from core.model.page_status import PageStatus
 from core.model.post_status import PostStatus
 from core.monitoring.alerts import Severity
+from core.monitoring.site_list import SiteSort, SiteState
 from core.store.alerts.channels import ChannelKind
 from core.store.alerts.open_alerts import Handling
 from core.store.audit import Action, ActorKind
 from core.store.auth.users import Role
 from core.store.events.large_requests import LargeRequestCause
 from core.store.events.log import Outcome
+from core.store.job_sites import BulkOutcome
 from core.store.jobs import UNFINISHED, JobState
 from core.store.sites.pairings import PairingState
 from core.zoom.oauth import OAUTH_URL
@@ -74,6 +76,51 @@ class ListedSite(Model):
     last_event_at: int | None
     fault_message: str | None
     endpoint: str = ""
+    state: SiteState = SiteState.OK
+    message: str = ""
+    tags: list[str] = []
+    paused_at: int | None = None
+    last_write_at: int | None = None
+
+
+class SiteListRequest(Model):
+    """Which sites are listed, and in which order."""
+
+    words: str = ""
+    state: SiteState | None = None
+    tag: str = ""
+    sort: SiteSort = SiteSort.ADDED
+
+
+class SitesRequest(Model):
+    """Sites to do something with: those named, and those with a tag, or all."""
+
+    sites: list[str] = []
+    tag: str = ""
+    every: bool = False
+
+
+class PauseSites(SitesRequest):
+    """Sites whose updates are paused, or continue."""
+
+    paused: bool
+
+
+class TagSites(SitesRequest):
+    """Sites that get tags, or lose some."""
+
+    add: list[str] = []
+    remove: list[str] = []
+
+
+class ChangedSite(Model):
+    """What became of one of several sites. `outcome` is one of `core.store.job_sites.BulkOutcome`."""
+
+    id: str
+    url: str
+    outcome: BulkOutcome
+    message: str
+    tags: list[str] = []
 
 
 class SiteCheck(Model):
@@ -232,7 +279,9 @@ SITE_SERVER_PASSWORD = Operation("site.server-password", ServerPassword, Pairing
 SITE_ASKED = Operation("site.asked", NoArguments, list[AskedAddresses])
 SITE_ALLOW = Operation("site.allow", AllowAddresses, list[str])
 SITE_SHOW = Operation("site.show", SiteRequest, ConnectedSite)
-SITE_LIST = Operation("site.list", NoArguments, list[ListedSite])
+SITE_LIST = Operation("site.list", SiteListRequest, list[ListedSite])
+SITE_PAUSE = Operation("site.pause", PauseSites, list[ChangedSite])
+SITE_TAG = Operation("site.tag", TagSites, list[ChangedSite])
 SITE_CHECK = Operation("site.check", SiteRequest, list[SiteCheck])
 SITE_REMOVE = Operation("site.remove", SiteRequest, RemovedSite)
 SITE_RENEW_KEY = Operation("site.renew-key", SiteRequest, RenewedKey)
@@ -861,7 +910,8 @@ QUARANTINE_RECHECK = Operation("quarantine.recheck", NoArguments, list[Quarantin
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
     SITE_CODE, SITE_PAIRINGS, SITE_CONFIRM, SITE_SERVER_PASSWORD, SITE_ASKED, SITE_ALLOW, SITE_SHOW, SITE_SECRET_TOKEN,
-    SITE_LIST, SITE_CHECK, SITE_REMOVE, SITE_RENEW_KEY, SITE_CANCELLED_PAGES,
+    SITE_LIST, SITE_PAUSE, SITE_TAG, SITE_CHECK, SITE_REMOVE, SITE_RENEW_KEY,
+    SITE_CANCELLED_PAGES,
     SELFTEST_START, SELFTEST_STATUS,
     JOB_LIST, JOB_SHOW, JOB_STOP, JOB_RESUME,
     ACCOUNT_ADD, ACCOUNT_LIST, ACCOUNT_REMOVE, ACCOUNT_IMPORT, ACCOUNT_RECONCILE, ACCOUNT_FINDINGS,

@@ -7,22 +7,31 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from core.errors import ZoomBridgeError
+from core import messages
+from core.errors import SitePausedError, SiteTagError, UnknownSiteError, ZoomBridgeError
 from core.model import rules
-from core.monitoring import overview
+from core.monitoring import site_list
+from core.monitoring.site_list import SiteFilter
 from core.selftest import job as selftest_job
 from core.sites import apply_rules, health_check
 from core.sites.disconnect import disconnect
 from core.sites.key_rotation import rotate
+from core.store.db import clock as store_clock
 from core.store.events import large_requests, quarantine
 from core.store.events.dismissal import Dismissible, dismiss
+from core.store.job_sites import BulkOutcome
 from core.store.sites import sites, zoom_secrets
 from core.zoom.signature import Secret
 from web.rpc import api
 from web.rpc.registry import Implementation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Connection
+
     from core.bridge import Bridge
+    from core.store.sites.sites import Site
 
 
 def save_secret_token(bridge: Bridge, request: api.SecretToken) -> api.SavedSecretToken:
@@ -37,23 +46,90 @@ def save_secret_token(bridge: Bridge, request: api.SecretToken) -> api.SavedSecr
     return api.SavedSecretToken(url=site.url, accepted=bridge.ingest.recheck(site.id).verified)
 
 
-def list_sites(bridge: Bridge, _request: api.NoArguments) -> list[api.ListedSite]:
-    """Return all sites, each with what is wrong with it."""
+def list_sites(bridge: Bridge, request: api.SiteListRequest) -> list[api.ListedSite]:
+    """Return the sites that match, each with its state and what is wrong with it."""
+    wanted = SiteFilter(request.words, request.state, request.tag, request.sort)
     with bridge.store.reading() as connection:
-        problems = overview.site_problems(connection, bridge.store)
-        return [
-            api.ListedSite(
-                id=site.id,
-                name=site.name,
-                url=site.url,
-                validated_at=site.validated_at,
-                last_event=site.last_event,
-                last_event_at=site.last_event_at,
-                fault_message=problems.get(site.id, site.fault_message),
-                endpoint=site.endpoints.get("meeting", ""),
-            )
-            for site in sites.list_all(connection, bridge.store.sealer)
-        ]
+        found = site_list.list_sites(connection, bridge.store, wanted)
+        endpoints = sites.endpoints_of(connection)
+    return [
+        api.ListedSite(
+            id=line.site.id,
+            name=line.site.name,
+            url=line.site.url,
+            validated_at=line.site.validated_at,
+            last_event=line.site.last_event,
+            last_event_at=line.site.last_event_at,
+            fault_message=line.fault or None,
+            state=line.state,
+            message=line.message,
+            tags=list(line.site.tags),
+            paused_at=line.site.paused_at,
+            last_write_at=line.site.last_write_at,
+            endpoint=endpoints.get(line.site.id, {}).get("meeting", ""),
+        )
+        for line in found.lines
+    ]
+
+
+def pause_sites(bridge: Bridge, request: api.PauseSites) -> list[api.ChangedSite]:
+    """Pause the updates of sites, or let them continue. Raises: UnknownSiteError."""
+
+    def change(connection: Connection, site_id: str) -> tuple[bool, str]:
+        if request.paused:
+            now = store_clock.now(connection)
+            return sites.pause(connection, site_id, now=now), messages.BULK_PAUSED
+        return sites.resume(connection, site_id), messages.BULK_RESUMED
+
+    changed = _change_each(bridge, request, change)
+    bridge.mirror_worker.wake()
+    return changed
+
+
+def tag_sites(bridge: Bridge, request: api.TagSites) -> list[api.ChangedSite]:
+    """Add tags to sites, and remove some. Raises: UnknownSiteError, SiteTagError."""
+    add = [sites.read_tag(tag) for tag in request.add]
+
+    def change(connection: Connection, site_id: str) -> tuple[bool, str]:
+        changed = sites.change_tags(connection, site_id, add=add, remove=request.remove)
+        return changed, messages.BULK_TAGGED
+
+    return _change_each(bridge, request, change)
+
+
+def _change_each(
+    bridge: Bridge, request: api.SitesRequest, change: Callable[[Connection, str], tuple[bool, str]]
+) -> list[api.ChangedSite]:
+    """Change sites, each in a transaction of its own: one that fails does not stop the others."""
+    results = []
+    for site in _chosen(bridge, request):
+        try:
+            changed, message = bridge.store.write(lambda connection, of=site.id: change(connection, of))
+        except (UnknownSiteError, SiteTagError) as error:
+            outcome, message = BulkOutcome.FAILED, str(error)
+        else:
+            outcome = BulkOutcome.DONE if changed else BulkOutcome.SKIPPED
+            message = message if changed else messages.BULK_UNCHANGED
+        results.append((site.id, site.url, outcome, message))
+    with bridge.store.reading() as connection:
+        tags = {one.id: list(one.tags) for one in sites.list_all(connection, bridge.store.sealer)}
+    return [
+        api.ChangedSite(id=site_id, url=url, outcome=outcome, message=message, tags=tags.get(site_id, []))
+        for site_id, url, outcome, message in results
+    ]
+
+
+def _chosen(bridge: Bridge, request: api.SitesRequest) -> list[Site]:
+    """Return the sites that are meant. Raises: UnknownSiteError."""
+    with bridge.store.reading() as connection:
+        every = sites.list_all(connection, bridge.store.sealer)
+    chosen = {sites.find_in(every, name).id for name in request.sites}
+    tag = request.tag.casefold()
+    return [
+        site
+        for site in every
+        if request.every or site.id in chosen or (tag and tag in {one.casefold() for one in site.tags})
+    ]
 
 
 def check_site(bridge: Bridge, request: api.SiteRequest) -> list[api.SiteCheck]:
@@ -93,9 +169,11 @@ def keep_cancelled_pages(bridge: Bridge, request: api.CancelledPages) -> api.Sav
 
 
 def start_selftest(bridge: Bridge, request: api.SiteRequest) -> api.SelfTestStarted:
-    """Start a self-test of a site. Raises: UnknownSiteError, TooManyJobsError."""
+    """Start a self-test of a site. Raises: UnknownSiteError, SitePausedError, TooManyJobsError."""
     with bridge.store.reading() as connection:
         site = sites.find(connection, request.site, bridge.store.sealer)
+    if site.paused_at is not None:
+        raise SitePausedError(messages.SITE_PAUSED)
     selftest_job.enqueue(bridge.job_runner, site.id, requested_by="")
     return api.SelfTestStarted(site_id=site.id)
 
@@ -177,6 +255,8 @@ def dismiss_alerts(bridge: Bridge, _request: api.NoArguments) -> api.DismissedRe
 IMPLEMENTATIONS = (
     Implementation(api.SITE_SECRET_TOKEN, save_secret_token),
     Implementation(api.SITE_LIST, list_sites),
+    Implementation(api.SITE_PAUSE, pause_sites),
+    Implementation(api.SITE_TAG, tag_sites),
     Implementation(api.SITE_CHECK, check_site),
     Implementation(api.SITE_REMOVE, remove_site),
     Implementation(api.SITE_RENEW_KEY, renew_key),

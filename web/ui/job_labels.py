@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from core import bulk
 from core.accounts import backfill_job, import_job, reconcile_job, removal_job
 from core.pipeline import replay
 from core.selftest import cleanup
@@ -91,6 +92,17 @@ JOB_LABELS: dict[str, JobLabels] = {
     backfill_job.KIND: JobLabels(_("Backfill from Zoom"), _DRIFTS, "/accounts", _("Zoom accounts")),
     apply_rules.KIND: JobLabels(_("Apply rules to a site"), {}, "/settings", _("Settings")),
     apply_rules.PLUGINS_KIND: JobLabels(_("Adapt pages to a site's plugins"), {}, "/sites", _("Sites")),
+    bulk.KIND: JobLabels(
+        _("Action for several sites"),
+        {
+            "failed": _("Failed"),
+            "pending": _("Pending"),
+            "skipped": _("Skipped"),
+            "done": _("Done"),
+        },
+        "/sites",
+        _("Sites"),
+    ),
     cleanup.SELF_TEST: JobLabels(_("Site self-test"), {}, "/sites", _("Sites")),
     cleanup.CLEANUP: JobLabels(_("Self-test cleanup"), {}, "/sites", _("Sites")),
 }

@@ -98,6 +98,8 @@ sites = Table(
     Column(
         "settings_page", Text, nullable=False, default="", server_default=text("''")
     ),  # the plugin's, in wp-admin
+    Column("tags", JSON(none_as_null=True)),  # of people, for lists; empty (NULL): none
+    Column("paused_at", BigInteger),  # since when no page is written; empty: they are
     Index(None, "check_due_at"),
 )
 
@@ -636,6 +638,19 @@ jobs = Table(
     Column("lease_until", BigInteger, nullable=False, default=0),
     Column("epoch", BigInteger, nullable=False, default=0),
     Index(None, "state"),
+)
+
+# What became of each site in a job for many of them: see core.bulk.
+job_sites = Table(
+    "job_sites",
+    metadata,
+    Column(
+        "job_id", BigInteger, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    ),
+    Column("site_id", Text, primary_key=True),  # it may be gone by now
+    Column("outcome", Text, nullable=False),  # see core.store.job_sites.BulkOutcome
+    Column("message", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
 )
 
 # Zoom accounts that the bridge may read over REST: a Server-to-Server OAuth app's credentials.

@@ -43,11 +43,11 @@ def of_account(connection: Connection, account_id: str, *, now: int) -> Backlog:
 
 
 def due(connection: Connection, *, now: int, most: int) -> int:
-    """Return the number of due posts on sites that are not backing off, counting no further than `most`."""
+    """Return the number of due posts on sites that are neither backing off nor paused, counting no further than `most`."""
     waiting = (
         select(posts.c.number)
-        .join(sites, and_(sites.c.id == posts.c.site_id, sites.c.blocked_until <= now))
-        .where(posts.c.due_at <= now)
+        .join(sites, sites.c.id == posts.c.site_id)
+        .where(posts.c.due_at <= now, sites.c.blocked_until <= now, sites.c.paused_at.is_(None))
         .limit(most)
     )
     return connection.scalar(select(func.count()).select_from(waiting.subquery())) or 0

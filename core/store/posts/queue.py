@@ -278,7 +278,7 @@ def claim(
     busy: Collection[str],
     at_once: int = 1,
 ) -> list[Claim]:
-    """Lease due posts of up to `room` sites that are neither blocked nor in `busy`, the longest due first.
+    """Lease due posts of up to `room` sites that are neither blocked, paused nor in `busy`, the longest due first.
 
     Up to `at_once` posts per site, so that sites take turns; a single one of a site whose last request failed, to
     probe whether it works again. A post that failed by itself before is leased alone, too.
@@ -309,6 +309,7 @@ def claim(
             posts.c.due_at <= now,
             posts.c.lease_until <= now,
             sites.c.blocked_until <= now,
+            sites.c.paused_at.is_(None),
             posts.c.site_id.not_in(list(busy)),
             or_(sites.c.failures == 0, ~being_probed),
         )
@@ -484,7 +485,11 @@ def _next_due(dialect: str) -> Any:
     return (
         select(func.min(moment(posts.c.due_at, posts.c.lease_until, sites.c.blocked_until)))
         .join(sites, sites.c.id == posts.c.site_id)
-        .where(posts.c.due_at.is_not(None), posts.c.site_id.not_in(bindparam("busy", expanding=True)))
+        .where(
+            posts.c.due_at.is_not(None),
+            sites.c.paused_at.is_(None),
+            posts.c.site_id.not_in(bindparam("busy", expanding=True)),
+        )
     )
 
 

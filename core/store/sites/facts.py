@@ -43,7 +43,7 @@ def facts(connection: Connection, *, site_id: str | None = None) -> list[SiteFac
     failing = health.failing(connection, site_id=site_id)
     found = []
     for row in rows:
-        known = {name: row[name] for name in _COLUMNS}
+        known = {name: row[name] for name in _COLUMNS} | {"tags": tuple(row["tags"] or ())}
         (number, *_), (refused, since) = tokens.get(row["id"], (0,)), held.get(row["id"], (0, None))
         found.append(
             SiteFacts(

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, insert, select, update
 
 from core import messages
-from core.errors import UnknownSiteError
+from core.errors import SiteTagError, UnknownSiteError
 from core.model.health import FactName, HealthFinding
 from core.model.place import PlaceHistory
+from core.model.rules import single_line
 from core.store import audit
 from core.store.audit import Action
 from core.store.db import notify
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from core.store.db.encryption import Sealer
 
 ROUTES = ("meeting", "webinar", "recording")
+MOST_TAGS = 20
+"""Tags that a site may have."""
+LONGEST_TAG = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,8 @@ class Site:
     said goodbye, for `left_reason` (deactivated, uninstalled). `visits` counts the bridge's, as the site does; all posts
     are looked at when `sweep_due_at` has passed, and written again where the site's database was `restored`. `addresses`
     are those inside a network at which it may be called, None until its next signed answer tells them, and
-    `asked_addresses` those that it has now, and an administrator has not allowed.
+    `asked_addresses` those that it has now, and an administrator has not allowed. `tags` are sorted; while `paused_at` is
+    set, no page is written.
     """
 
     id: str
@@ -96,6 +101,8 @@ class Site:
     restored: bool = False
     addresses: tuple[Endpoint, ...] | None = None
     asked_addresses: tuple[Endpoint, ...] = ()
+    tags: tuple[str, ...] = ()
+    paused_at: int | None = None
 
     @property
     def server_login(self) -> tuple[str, str] | None:
@@ -177,7 +184,12 @@ def find(connection: Connection, name: str, sealer: Sealer) -> Site:
 
     Raises: UnknownSiteError.
     """
-    for site in list_all(connection, sealer):
+    return find_in(list_all(connection, sealer), name)
+
+
+def find_in(every: Iterable[Site], name: str) -> Site:
+    """Return the one of some sites that `find` finds. Raises: UnknownSiteError."""
+    for site in every:
         if name == site.id or is_at(site, name):
             return site
     raise UnknownSiteError(messages.UNKNOWN_SITE % {"name": name})
@@ -192,6 +204,11 @@ def list_all(connection: Connection, sealer: Sealer) -> list[Site]:
     """Return all sites, the oldest first."""
     rows = connection.execute(select(sites).order_by(sites.c.created_at, sites.c.id)).mappings()
     return [_site(row, sealer) for row in rows]
+
+
+def endpoints_of(connection: Connection) -> dict[str, Mapping[str, str]]:
+    """Return the addresses to paste into Zoom of all sites, by site id."""
+    return {row.id: row.endpoints for row in connection.execute(select(sites.c.id, sites.c.endpoints))}
 
 
 def ids(connection: Connection, site_id: str | None = None) -> list[str]:
@@ -417,6 +434,56 @@ def save_keys(connection: Connection, site: Site, key: str, next_key: str, seale
     return changed.rowcount == 1
 
 
+def pause(connection: Connection, site_id: str, *, now: int) -> bool:
+    """Write no page of a site until it is resumed. `now`: Unix milliseconds (UTC). Returns whether it was not paused."""
+    is_running = sites.c.id == site_id, sites.c.paused_at.is_(None)
+    changed = connection.execute(update(sites).where(*is_running).values(paused_at=now)).rowcount == 1
+    if changed:
+        audit.record(connection, Action.SITE_PAUSED, site_id=site_id)
+    return changed
+
+
+def resume(connection: Connection, site_id: str) -> bool:
+    """Write the pages of a site again, those first that have waited longest. Returns whether it was paused."""
+    is_paused = sites.c.id == site_id, sites.c.paused_at.is_not(None)
+    changed = connection.execute(update(sites).where(*is_paused).values(paused_at=None)).rowcount == 1
+    if changed:
+        audit.record(connection, Action.SITE_RESUMED, site_id=site_id)
+        notify.notify(connection, notify.POSTS)
+    return changed
+
+
+def change_tags(
+    connection: Connection, site_id: str, *, add: Iterable[str] = (), remove: Iterable[str] = ()
+) -> bool:
+    """Add tags to a site, and remove some. Returns whether any was changed. Raises: UnknownSiteError, SiteTagError."""
+    row = connection.execute(
+        select(sites.c.tags).where(sites.c.id == site_id).with_for_update()
+    ).one_or_none()
+    if row is None:
+        raise UnknownSiteError(messages.UNKNOWN_SITE % {"name": site_id})
+    gone = {tag.casefold() for tag in remove}
+    known = {tag.casefold(): tag for tag in row.tags or () if tag.casefold() not in gone}
+    for tag in add:
+        known.setdefault(tag.casefold(), tag)
+    if len(known) > MOST_TAGS:
+        raise SiteTagError(messages.TOO_MANY_TAGS % {"count": MOST_TAGS})
+    tags = sorted(known.values(), key=str.casefold)
+    if tags == (row.tags or []):
+        return False
+    connection.execute(update(sites).where(sites.c.id == site_id).values(tags=tags or None))
+    audit.record(connection, Action.SITE_TAGGED, site_id=site_id, tags={"from": row.tags or [], "to": tags})
+    return True
+
+
+def read_tag(text: str) -> str:
+    """Return a tag as typed, in one line and without needless spaces. Raises: SiteTagError."""
+    tag = single_line(text)
+    if not 0 < len(tag) <= LONGEST_TAG or "," in tag:
+        raise SiteTagError(messages.INVALID_TAG % {"count": LONGEST_TAG})
+    return tag
+
+
 def end_pause(connection: Connection, site_id: str) -> None:
     """End the pause after a failure, so that the site gets requests at once."""
     connection.execute(update(sites).where(sites.c.id == site_id).values(blocked_until=0))
@@ -466,4 +533,5 @@ def _site(row: RowMapping, sealer: Sealer) -> Site:
         values[name] = "" if row[name] is None else sealer.open_text(row[name])
     values["addresses"] = None if row["addresses"] is None else endpoints(row["addresses"])
     values["asked_addresses"] = endpoints(row["asked_addresses"])
+    values["tags"] = tuple(row["tags"] or ())
     return Site(**values)  # the table's columns are the fields of a site

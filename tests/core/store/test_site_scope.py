@@ -306,6 +306,7 @@ def special(store: Store, of_site: str) -> dict[str, dict[str, list[Any]]]:
         "posts.standing.record_missing": {"seen": [[]]},
         "posts.visits.due": {"known": [100]},
         "sites.rules.of_site": {"decided": [Rules(show_host=True)]},
+        "sites.sites.change_tags": {"add": [["tag"]], "remove": [[]]},
         "sites.sites.record_goodbye": {"reason": ["deactivated"]},
         "audit.page": {"wanted": [AuditFilter(site=of_site)], "after": [None], "before": [None]},
         "audit.count": {"wanted": [AuditFilter(site=of_site)]},

@@ -16,7 +16,7 @@ from web.cli import zoombridge
 
 COMMANDS = [
     "", "config", "config show", "config check", "backup", "restore", "move", "serve", "send", "plugin", "site", "site add", "site allow", "site confirm", "site list", "site check", "site remove",
-    "site secret-token", "site renew-key", "site cancelled-pages",
+    "site secret-token", "site renew-key", "site pause", "site resume", "site tag", "site cancelled-pages",
     "alerts", "alerts list", "alerts add", "alerts test", "alerts pause", "alerts resume", "alerts remove", "alerts open",
     "alerts acknowledge", "alerts snooze", "alerts reopen",
     "doctor", "audit", "user", "user add", "user list", "user remove", "user password", "user link",

@@ -1,6 +1,7 @@
 """`zoombridge site`: messages, not tracebacks."""
 
 import io
+import json
 import re
 import time
 import zipfile
@@ -160,9 +161,34 @@ class TestList:
 
     def test_names_the_sites_and_no_secret(self, run: Run, with_site: Site) -> None:
         ran = run("site", "list")
-        assert "s1  https://s1.example.org  no event yet" in ran.out
+        assert "s1  setup    https://s1.example.org  no event yet" in ran.out
         for secret in (with_site.key, SECRET):
             assert secret not in ran.out
+
+    def test_is_narrowed(self, run: Run, with_site: Site) -> None:
+        assert run("site", "tag", "s1", "--add", "Berlin").status == 0
+        assert "[Berlin]" in run("site", "list", "SITE", "berlin", "--tag", "berlin").out
+        assert run("site", "list", "--state", "failing").out == "No site matches.\n"
+        assert json.loads(run("site", "list", "--json").out)["tags"] == ["Berlin"]
+
+
+class TestSeveral:
+    def test_are_paused_and_resumed(self, run: Run, with_site: Site) -> None:
+        assert run("site", "pause").status == 2, "of no site"
+        told = json.loads(run("site", "pause", "--all", "--json").out)
+        assert (told["id"], told["outcome"]) == ("s1", "done")
+        assert "s1  paused" in run("site", "list").out
+        again = run("site", "pause", "s1.example.org")
+        assert (again.status, again.out.split()[0]) == (0, "skipped")
+        assert run("site", "resume", "s1").out.startswith("done")
+
+    def test_are_tagged(self, run: Run, with_site: Site) -> None:
+        assert "[Berlin, Schools]" in run("site", "tag", "s1", "--add", "Schools", "--add", "Berlin").out
+        assert "[Berlin]" in run("site", "tag", "--with-tag", "berlin", "--remove", "schools").out
+        wrong = run("site", "tag", "s1", "--add", "a,b")
+        assert (wrong.status, "no comma" in wrong.err) == (1, True)
+        assert run("site", "tag", "nowhere", "--add", "a").err.startswith("Error: No site")
+        assert run("site", "tag", "s1").status == 2
 
 
 class TestCheck:

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from core import messages
+from core import bulk, messages
 from core.bridge import Bridge
+from core.bulk import BulkAction
 from core.model.health import FactName, HealthFact, HealthFinding
 from core.selftest import job as selftest_job
 from core.selftest.cleanup import SELF_TEST
@@ -42,6 +43,7 @@ from web.pages import sites as sites_page
 from web.pages.subscription import SUBSCRIPTION
 
 NEW_TOKEN = "another-token-of-zoom-1"
+NOW = int(time.time() * 1000)
 HOSTILE = '"><script>alert(1)</script>'
 WELL = [
     HealthFinding(name, True, "fine")
@@ -126,7 +128,8 @@ class TestList:
     @both_stores
     def test_names_what_a_check_has_found(self, admin: Door, store: Store) -> None:
         """Before any write has failed for it."""
-        happens(store, lambda connection: sites.record_validation(connection, "s1", now=1))
+        save_token(store, Secret("x"))
+        happens(store, lambda connection: sites.record_validation(connection, "s1", now=NOW))
         unpaired = [HealthFinding(FactName.PAIRING, False, messages.NOT_PAIRED)]
         save_facts(store, unpaired, ago=120)
         assert "Failing" not in words(admin.get("/sites")), "a second check has not confirmed it yet"
@@ -139,13 +142,14 @@ class TestList:
     def test_shows_each_with_its_state(self, admin: Door, store: Store) -> None:
         for name in ("s2", "s3", "s4"):
             connected(store, name)
+            save_token(store, Secret("x"), name)
         happens(
             store,
             lambda connection: sites.record_fault(
-                connection, "s2", fault="network", message=HOSTILE, blocked_until=10**14, now=1
+                connection, "s2", fault="credentials", message=HOSTILE, blocked_until=10**14, now=1
             ),
-            lambda connection: sites.record_validation(connection, "s3", now=1),
-            lambda connection: sites.record_validation(connection, "s4", now=1),
+            lambda connection: sites.record_validation(connection, "s3", now=NOW),
+            lambda connection: sites.record_validation(connection, "s4", now=NOW),
         )
         answer = admin.get("/sites")
         shown = words(answer)
@@ -160,6 +164,115 @@ class TestList:
         answer = narrow.get("/sites")
         assert (answer.code, answer.headers["Location"]) == (303, "/sites/s1")
         assert "Site s1" in words(narrow.follow(answer))
+
+
+def some_sites(store: Store) -> None:
+    """Add s2, which fails, s3, which is paused, and 50 more that wait for events."""
+    for name in ("s2", "s3", *(f"t{number:02}" for number in range(50))):
+        connected(store, name)
+        save_token(store, Secret("x"), name)
+
+        def prepare(connection: Any, name: str = name) -> None:
+            sites.record_validation(connection, name, now=NOW)
+            if name == "s2":
+                sites.record_fault(
+                    connection, name, fault="credentials", message="No.", blocked_until=1, now=1
+                )
+            if name == "s3":
+                sites.pause(connection, name, now=1)
+                sites.change_tags(connection, name, add=["Schools"])
+
+        store.write(prepare)
+
+
+def listed(answer: Any) -> list[str]:
+    """Return the ids of the sites of a list, in its order."""
+    found = [one.get("href") or "" for one in Elements(answer).all("a")]
+    return [href.removeprefix("/sites/") for href in found if re.fullmatch(r"/sites/[a-z]+[0-9]+", href)]
+
+
+class TestManySites:
+    @both_stores
+    def test_are_listed_the_worst_first_and_in_pages(self, admin: Door, store: Store) -> None:
+        some_sites(store)
+        first = admin.get("/sites")
+        assert listed(first)[:3] == ["s2", "s1", "t00"]
+        assert len(listed(first)) == 50
+        second = admin.get(link(first, "Next page"))
+        assert len(listed(second)) == 3
+        assert listed(second)[-1] == "s3", "which is paused, and needs nobody"
+        assert link(second, "Previous page") == "/sites"
+        assert listed(admin.get("/sites?page=99")) == []
+
+    def test_are_found_by_words_state_and_tag(self, admin: Door, store: Store) -> None:
+        some_sites(store)
+        assert listed(admin.get("/sites?q=SCHOOLS")) == ["s3"]
+        assert listed(admin.get("/sites?q=site+t01")) == ["t01"]
+        assert listed(admin.get("/sites?state=failing")) == ["s2"]
+        assert listed(admin.get("/sites?state=paused&tag=schools")) == ["s3"]
+        assert listed(admin.get("/sites?sort=name"))[:2] == ["s1", "s2"]
+        nothing = admin.get("/sites?q=nowhere")
+        assert "No site matches" in words(nothing)
+        assert link(nothing, "Clear filters") == "/sites"
+
+    @both_stores
+    def test_get_a_bulk_action(self, admin: Door, store: Store, bridge: Bridge) -> None:
+        some_sites(store)
+        answer = admin.post("/sites", do="pause", site="s2")
+        [job] = bridge.job_runner.claim()
+        assert answer.headers["Location"] == f"/jobs/{job.id}"
+        bridge.job_runner.run(job)
+        shown = words(admin.follow(answer))
+        assert "Pause updates" in shown
+        assert "Site s2 https://s2.example.org Done Updates are paused." in shown
+        every = admin.post("/sites", do="pause", all="yes", state="paused")
+        [again] = bridge.job_runner.claim()
+        bridge.job_runner.run(again)
+        assert again.arguments["sites"] == ["s2", "s3"]
+        assert "Site s3 https://s3.example.org Skipped Nothing was to be done." in words(admin.follow(every))
+        admin.post("/sites", do="tag", site="s2", new_tag="Berlin")
+        [tagging] = bridge.job_runner.claim()
+        bridge.job_runner.run(tagging)
+        assert listed(admin.get("/sites?tag=berlin")) == ["s2"]
+
+    def test_get_none_that_is_not_meant(
+        self, admin: Door, watcher: Door, store: Store, bridge: Bridge
+    ) -> None:
+        some_sites(store)
+        assert "choose at least one site" in words(admin.post("/sites", do="pause"))
+        refused = admin.post("/sites", do="tag", site="s2", new_tag="a,b")
+        assert (refused.code, "no comma" in words(refused)) == (422, True)
+        assert watcher.post("/sites", do="pause", site="s2").code == 403
+        assert admin.post("/sites", do="nonsense", site="s2").headers["Location"] == "/sites"
+        assert bridge.job_runner.claim() == []
+
+    def test_of_others_are_reached_by_nobody(self, narrow: Door, store: Store, bridge: Bridge) -> None:
+        some_sites(store)
+        assert narrow.post("/sites", do="pause", all="yes").code == 303
+        assert narrow.post("/sites", do="pause", site="s2").code == 303
+        with store.reading() as connection:
+            asked = [one.arguments["sites"] for one in jobs.latest(connection, 10)]
+        assert asked == [[], ["s1"]]
+        bulk_job = admin_job(bridge)
+        assert narrow.get(f"/jobs/{bulk_job}").headers["Location"].startswith("/jobs?gone"), "of all sites"
+
+    @both_stores
+    def test_one_is_paused_and_tagged(self, door: Door, store: Store) -> None:
+        paused = door.follow(door.post("/sites/s1", do="pause"))
+        assert "Updates of this site are paused." in words(paused)
+        assert "still paused" not in words(paused)
+        assert door.post("/sites/s1/test").headers["Location"].endswith("done=still-paused")
+        assert "Updates continue" in words(door.follow(door.post("/sites/s1", do="resume")))
+        door.post("/sites/s1", do="tags", tags="Berlin, schools,")
+        with store.reading() as connection:
+            site = sites.load(connection, "s1", store.sealer)
+        assert (site.tags, site.paused_at) == (("Berlin", "schools"), None)
+        assert door.post("/sites/s1", do="tags", tags="x" * 50).code == 422
+
+
+def admin_job(bridge: Bridge) -> int:
+    """Begin a bulk action of who sees every site; return the number of its job."""
+    return bulk.enqueue(bridge.job_runner, BulkAction.CHECK, ["s1", "s2"], requested_by="anna").id
 
 
 class TestSite:

@@ -62,4 +62,4 @@ def test_says_that_nobody_answers(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         file.write_text(content)
     with pytest.raises(ZoomBridgeError, match="does not answer"):
-        RpcClient(file).call(api.SITE_LIST, api.NoArguments())
+        RpcClient(file).call(api.SITE_LIST, api.SiteListRequest())

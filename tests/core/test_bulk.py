@@ -1,0 +1,165 @@
+"""One thing done with many sites: each has its result, and none stops the others."""
+
+from dataclasses import asdict
+
+import pytest
+
+from core import bulk, messages
+from core.bulk import BulkAction, BulkJob
+from core.errors import SiteTagError, TooManySitesError
+from core.jobs.runner import JobRunner, JobStep
+from core.model.health import FactName, HealthFact
+from core.selftest.cleanup import SELF_TEST
+from core.selftest.steps import Progress, SelfTestStep
+from core.sites import apply_rules
+from core.store import audit, job_sites
+from core.store import jobs as kept
+from core.store.audit import Action, Actor, ActorKind, acting
+from core.store.db.engine import Store
+from core.store.jobs import Job, JobState
+from core.store.sites import sites
+from tests.core.clock import Clock
+from tests.core.conftest import connected
+
+ANNA = Actor(ActorKind.USER, "anna")
+
+
+class Single:
+    """The jobs of single sites: of s2 it fails, s3 waits for its site."""
+
+    def count(self, job: Job) -> int:
+        return 1
+
+    def step(self, job: Job) -> JobStep:
+        site_id = job.arguments["site"]
+        if site_id == "s2":
+            raise ValueError(site_id)
+        if site_id == "s3":
+            return JobStep(wait=10**6, message=messages.WAITING_FOR_SITE)
+        return JobStep(cursor=asdict(Progress(step=SelfTestStep.ENDED)), finished=True)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def look(_store: Store, site_id: str) -> list[HealthFact]:
+    if site_id == "s2":
+        raise RuntimeError(site_id)
+    if site_id == "s3":
+        return [HealthFact(FactName.WORDPRESS, False, "It does not answer.", since=1, seen_at=1)]
+    return [HealthFact(FactName.WORDPRESS, True, "fine", since=1, seen_at=1)]
+
+
+class Bench:
+    """Four sites, and the jobs, moved by hand."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.clock = Clock()
+        for site_id in ("s1", "s2", "s3", "s4"):
+            connected(store, site_id)
+        self.checked: list[str] = []
+        self.bulk = BulkJob(store, self.checked.append, clock=self.clock, check=look)
+        single = Single()
+        kinds = {bulk.KIND: self.bulk, SELF_TEST: single, apply_rules.KIND: single}
+        self.jobs = JobRunner(store, kinds, clock=self.clock)
+
+    def run(self, action: BulkAction, *names: str, tag: str = "") -> dict[str, tuple[str, str]]:
+        """Do it to the end, and return the result for each site."""
+        with acting(ANNA):
+            job = bulk.enqueue(self.jobs, action, names, tag=tag, requested_by="anna")
+        for _ in range(40):
+            self.clock.now += 1
+            for one in self.jobs.claim():
+                self.jobs.run(one)
+            if self.job(job.id).has_ended:
+                break
+        assert self.job(job.id).state is JobState.DONE
+        assert self.job(job.id).done == len(names)
+        with self.store.reading() as connection:
+            found = job_sites.of_job(connection, job.id, limit=100)
+            assert job_sites.count(connection, job.id) == len(names)
+        return {one.site_id: (one.outcome.value, one.message) for one in found}
+
+    def job(self, job_id: int) -> Job:
+        with self.store.reading() as connection:
+            return kept.load(connection, job_id)
+
+    def site(self, site_id: str) -> sites.Site:
+        with self.store.reading() as connection:
+            return sites.load(connection, site_id, self.store.sealer)
+
+
+@pytest.fixture
+def bench(store: Store) -> Bench:
+    return Bench(store)
+
+
+class TestResults:
+    def test_of_checks(self, bench: Bench) -> None:
+        found = bench.run(BulkAction.CHECK, "s1", "s2", "s3", "s4", "gone")
+        assert found["s1"] == found["s4"] == ("done", messages.BULK_CHECKED)
+        assert found["s2"] == ("failed", messages.BULK_BROKE % {"error": "RuntimeError"})
+        assert found["s3"] == ("failed", "It does not answer.")
+        assert sorted(bench.checked) == ["gone", "s1", "s3", "s4"]
+        assert list(found)[:2] == ["s2", "s3"], "failures come first"
+
+    def test_of_checks_of_a_site_that_is_gone(self, bench: Bench) -> None:
+        bench.bulk.check = None  # the real one asks the store first
+        assert bench.run(BulkAction.CHECK, "gone") == {"gone": ("skipped", messages.BULK_GONE)}
+
+    def test_of_pauses(self, bench: Bench) -> None:
+        assert bench.run(BulkAction.PAUSE, "s1", "gone")["gone"] == ("skipped", messages.BULK_GONE)
+        paused = bench.run(BulkAction.PAUSE, "s1", "s2")
+        assert paused["s1"] == ("skipped", messages.BULK_UNCHANGED)
+        assert paused["s2"] == ("done", messages.BULK_PAUSED)
+        assert bench.site("s2").paused_at is not None
+        assert bench.run(BulkAction.RESUME, "s2", "s3")["s3"][0] == "skipped"
+        assert bench.site("s2").paused_at is None
+        with bench.store.reading() as connection:
+            entries = audit.page(connection, audit.AuditFilter(), limit=10).entries
+        told = [(one.action, one.actor.name) for one in entries if one.site_id == "s2"]
+        assert told[:2] == [(Action.SITE_RESUMED, "anna"), (Action.SITE_PAUSED, "anna")]
+
+    def test_of_tags(self, bench: Bench) -> None:
+        bench.run(BulkAction.TAG, "s1", "s2", tag=" Schools ")
+        assert bench.run(BulkAction.TAG, "s1", tag="schools")["s1"][0] == "skipped", "whatever its case"
+        bench.run(BulkAction.TAG, "s1", tag="Berlin")
+        assert bench.site("s1").tags == ("Berlin", "Schools")
+        bench.run(BulkAction.UNTAG, "s1", "s2", tag="SCHOOLS")
+        assert (bench.site("s1").tags, bench.site("s2").tags) == (("Berlin",), ())
+
+    @pytest.mark.parametrize("action", [BulkAction.TEST, BulkAction.RULES])
+    def test_of_jobs_of_single_sites(self, bench: Bench, action: BulkAction) -> None:
+        bench.store.write(lambda connection: sites.pause(connection, "s4", now=1))
+        names = ["s1", "s2", "s4", "gone", *(["s3"] if action is BulkAction.RULES else [])]
+        found = bench.run(action, *names)
+        assert found["gone"] == ("skipped", messages.BULK_GONE)
+        assert (found["s1"][0], found["s2"][0]) == ("done", "failed")
+        if action is BulkAction.TEST:
+            assert found["s4"] == ("skipped", messages.SITE_PAUSED)
+        else:
+            assert found["s4"][0] == "done"
+            assert found["s3"] == ("pending", messages.WAITING_FOR_SITE)
+
+
+class TestRequests:
+    @pytest.mark.parametrize("tag", ["", "a,b", "x" * 41])
+    def test_refuse_what_is_no_tag(self, bench: Bench, tag: str) -> None:
+        with pytest.raises(SiteTagError):
+            bulk.enqueue(bench.jobs, BulkAction.TAG, ["s1"], tag=tag, requested_by="")
+
+    def test_are_bounded(self, bench: Bench) -> None:
+        names = [f"s{number}" for number in range(bulk.MOST_SITES + 1)]
+        with pytest.raises(TooManySitesError):
+            bulk.enqueue(bench.jobs, BulkAction.CHECK, names, requested_by="")
+
+    def test_of_one_site_reach_no_other(self, bench: Bench) -> None:
+        job = bulk.enqueue(bench.jobs, BulkAction.CHECK, ["s1", "s2"], requested_by="wanda", viewer_site="s1")
+        assert (job.arguments["sites"], job.site_id) == (["s1"], "s1")
+
+    def test_tags_of_a_site_are_bounded(self, store: Store, bench: Bench) -> None:
+        tags = [f"tag {number}" for number in range(sites.MOST_TAGS)]
+        store.write(lambda connection: sites.change_tags(connection, "s1", add=tags))
+        assert bench.run(BulkAction.TAG, "s1", "s2", tag="one more")["s1"][0] == "failed"
+        assert bench.site("s2").tags == ("one more",)
