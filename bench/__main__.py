@@ -14,7 +14,18 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench import acknowledging, filtering, flooding, importing, keeping, killing, scaling, showing, syncing
+from bench import (
+    acknowledging,
+    filtering,
+    flooding,
+    importing,
+    keeping,
+    killing,
+    many_sites,
+    scaling,
+    showing,
+    syncing,
+)
 from bench.figures import SHORT, USUAL, WHOLE, Figure, Scale
 
 if TYPE_CHECKING:
@@ -47,6 +58,8 @@ BENCHMARKS = {
     "floods": Benchmark(flooding.floods),
     "filters-sqlite": Benchmark(filtering.sqlite),
     "filters-postgresql": Benchmark(filtering.postgresql),
+    "many-sites-sqlite": Benchmark(many_sites.sqlite),
+    "many-sites-postgresql": Benchmark(many_sites.postgresql),
     "import": Benchmark(importing.whole_account),
     "sync": Benchmark(syncing.against_batches),
     "kill-sqlite": Benchmark(killing.sqlite),

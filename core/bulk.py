@@ -23,6 +23,8 @@ from core.errors import (
     ZoomBridgeError,
 )
 from core.jobs.runner import JobStep
+from core.model.rules import digest as rules_digest
+from core.model.rules import read as read_rules
 from core.selftest import job as selftest_job
 from core.selftest.cleanup import SELF_TEST
 from core.sites import apply_rules, health_check
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from core.model.health import HealthFact
     from core.store.db.engine import Store
     from core.store.jobs import Job
+    from core.store.sites.sites import Site
 
 KIND = "bulk"
 MOST_SITES = 2000
@@ -60,6 +63,7 @@ class BulkAction(StrEnum):
     CHECK = "check"  # the connection, both ways
     TEST = "test"  # send a test event
     RULES = "rules"  # apply their rules to every page
+    COPY = "copy"  # the rules of another site, and apply them
     PAUSE = "pause"
     RESUME = "resume"
     TAG = "tag"
@@ -72,10 +76,14 @@ def enqueue(
     site_ids: Iterable[str],
     *,
     tag: str = "",
+    source: str = "",
+    previewed: str = "",
     requested_by: str,
     viewer_site: str | None = None,
 ) -> Job:
     """Enqueue the job. `viewer_site` is the only site that who requests it may see: others are left out.
+
+    Rules are copied from the site `source`, as long as their digest is still the `previewed` one.
 
     Raises: SiteTagError, TooManySitesError, TooManyJobsError, StoreError.
     """
@@ -85,6 +93,8 @@ def enqueue(
     arguments: dict[str, Any] = {"action": action, "sites": chosen, "actor": current_actor().kind}
     if action in (BulkAction.TAG, BulkAction.UNTAG):
         arguments["tag"] = sites.read_tag(tag)
+    if action is BulkAction.COPY:
+        arguments |= {"source": source, "previewed": previewed}
     return job_runner.enqueue(KIND, arguments, site_id=viewer_site, requested_by=requested_by)
 
 
@@ -115,7 +125,7 @@ class BulkJob:
         action = BulkAction(job.arguments["action"])
         named: Sequence[str] = job.arguments["sites"]
         cursor = job.cursor or {"next": 0, "jobs": {}}
-        if action in (BulkAction.TEST, BulkAction.RULES):
+        if action in (BulkAction.TEST, BulkAction.RULES, BulkAction.COPY):
             return self._follow(job, action, named, cursor)
         at_once = _CHECKED_AT_ONCE if action is BulkAction.CHECK else _WRITTEN_AT_ONCE
         chosen = named[cursor["next"] : cursor["next"] + at_once]
@@ -234,6 +244,8 @@ class BulkJob:
         now = self._now(connection)
         if action is BulkAction.RULES:
             return apply_rules.requeue(connection, site_id, requested_by=job.requested_by, now=now).id
+        if action is BulkAction.COPY:
+            return self._copy(connection, job, site, now=now)
         if site.paused_at is not None:
             return SiteResult(site_id, BulkOutcome.SKIPPED, messages.SITE_PAUSED)
         try:
@@ -248,6 +260,20 @@ class BulkJob:
         except TooManyJobsError as error:
             return SiteResult(site_id, BulkOutcome.FAILED, str(error))
 
+    def _copy(self, connection: Connection, job: Job, site: Site, *, now: int) -> int | SiteResult:
+        try:
+            source = sites.load(connection, job.arguments["source"], self.store.sealer)
+        except UnknownSiteError as error:
+            return SiteResult(site.id, BulkOutcome.FAILED, str(error))
+        decided = read_rules(source.rules).rules
+        if rules_digest(decided) != job.arguments["previewed"]:
+            return SiteResult(site.id, BulkOutcome.FAILED, messages.BULK_OTHER_RULES)
+        with acting(_actor(job)):
+            begun = apply_rules.copy_rules(connection, site, decided, requested_by=job.requested_by, now=now)
+        if begun is None:
+            return SiteResult(site.id, BulkOutcome.SKIPPED, messages.BULK_UNCHANGED)
+        return begun.id
+
     def _result(
         self, connection: Connection, action: BulkAction, site_id: str, job_id: int
     ) -> SiteResult | None:
@@ -256,7 +282,7 @@ class BulkJob:
             found = jobs.load(connection, job_id)
         except UnknownJobError:
             return SiteResult(site_id, BulkOutcome.SKIPPED, messages.BULK_GONE)
-        if action is BulkAction.RULES:
+        if action is not BulkAction.TEST:
             return _rules_result(site_id, found)
         report = selftest_job.SelfTestReport.of(found)
         if report.is_running:

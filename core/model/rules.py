@@ -6,9 +6,11 @@ unknown keys are kept, and an invalid value counts as the default or, where it c
 
 from __future__ import annotations
 
+import hashlib
+import json
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -164,6 +166,23 @@ class Rules:
             "registrations": self.registrations,
             "cancelled_days": self.cancelled_days,
         }
+
+
+def copied(source: Rules, onto: Rules) -> Rules:
+    """Return the rules of one site as another may have them: authors and categories are of one WordPress alone, and stay."""
+    return replace(
+        source,
+        authors=onto.authors,
+        meeting_category=onto.meeting_category,
+        webinar_category=onto.webinar_category,
+        unknown=onto.unknown,
+    )
+
+
+def digest(rules: Rules) -> str:
+    """Return a digest of rules, by which it is known whether they have changed."""
+    written = json.dumps(rules.written(), sort_keys=True)
+    return hashlib.sha256(written.encode(errors="replace")).hexdigest()[:32]
 
 
 DEFAULT = Rules()

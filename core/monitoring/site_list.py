@@ -76,7 +76,7 @@ class SiteLine:
 class SiteList:
     """A page of a list: `total` sites match the filter, of `known` altogether.
 
-    `states` and `tags` count the sites of each, whatever the filter.
+    `states` and `tags` count the sites of each, whatever the filter. `names` are ids and names of all, by name.
     """
 
     lines: Sequence[SiteLine]
@@ -84,6 +84,7 @@ class SiteList:
     known: int
     states: Mapping[SiteState, int] = field(default_factory=dict)
     tags: Mapping[str, int] = field(default_factory=dict)
+    names: Sequence[tuple[str, str]] = ()
 
 
 def list_sites(
@@ -112,7 +113,8 @@ def list_sites(
             tags[tag] = tags.get(tag, 0) + 1
     end = None if limit is None else offset + limit
     shown = dict(sorted(tags.items(), key=lambda one: one[0].casefold()))
-    return SiteList(found[offset:end], len(found), len(lines), states, shown)
+    names = sorted(((site.id, site.name) for site in sites), key=lambda one: one[1].casefold())
+    return SiteList(found[offset:end], len(found), len(lines), states, shown, names)
 
 
 def states_of(sites: Iterable[SiteFacts], alerts: Iterable[Alert]) -> list[SiteLine]:

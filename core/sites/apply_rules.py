@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from core import messages
 from core.errors import UnknownSiteError
 from core.jobs.runner import JobStep
+from core.model.rules import copied
+from core.model.rules import read as read_rules
 from core.store import jobs
 from core.store.db import clock as store_clock
 from core.store.posts import backlog
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from core.model.rules import Rules
     from core.store.db.engine import Store
     from core.store.jobs import Job
+    from core.store.sites.sites import Site
 
 KIND = "apply-rules"
 PLUGINS_KIND = "adapt-to-plugins"
@@ -133,6 +136,21 @@ def save_rules(
     job = store.write(write)
     job_runner.wake()
     return job
+
+
+def copy_rules(
+    connection: Connection, site: Site, decided: Rules, *, requested_by: str, now: int
+) -> Job | None:
+    """Save rules that were copied from another site, and enqueue the job; None where the site has the same already.
+
+    `now` is in Unix milliseconds (UTC). Raises: UnknownSiteError.
+    """
+    own = read_rules(site.rules).rules
+    wanted = copied(decided, own)
+    if wanted == own:
+        return None
+    rules.save(connection, site.id, wanted)
+    return _enqueue(connection, KIND, site.id, requested_by=requested_by, now=now)
 
 
 def adapt_to_plugins(connection: Connection, site_id: str, *, now: int) -> Job:

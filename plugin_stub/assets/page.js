@@ -21,6 +21,36 @@
     });
   }
 
+  // Times of filters are typed in the reader's zone, and sent in UTC, as they stand in addresses.
+  function useOwnZone(within) {
+    within.querySelectorAll('input[type="datetime-local"][name]').forEach(function (field) {
+      var label = field.labels[0];
+      var zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+      if (!label || !zone || label.textContent.indexOf("UTC") < 0 || !field.form) {
+        return;
+      }
+      var sent = document.createElement("input");
+      sent.type = "hidden";
+      sent.name = field.name;
+      sent.value = field.value;
+      field.removeAttribute("name");
+      field.after(sent);
+      var moment = new Date(field.value + "Z");
+      if (!isNaN(moment)) {
+        var shifted = new Date(moment.getTime() - moment.getTimezoneOffset() * 60000);
+        field.value = shifted.toISOString().slice(0, field.value.length);
+      }
+      var shown = field.value;
+      label.textContent = label.textContent.replace("UTC", zone);
+      field.form.addEventListener("submit", function () {
+        var typed = new Date(field.value);
+        if (field.value !== shown) {
+          sent.value = isNaN(typed) ? "" : typed.toISOString().slice(0, field.value.length);
+        }
+      });
+    });
+  }
+
   // A table that is laid out as cards stays a table for those who hear it.
   function nameTables(within) {
     within.querySelectorAll("table.zoombridge-table").forEach(function (table) {
@@ -293,6 +323,7 @@
     raw.set(part, part.outerHTML);
   });
   enhance(root);
+  useOwnZone(root);
   schedule();
 
   // The form that opens the bridge's own address, where the browser can probably reach it.

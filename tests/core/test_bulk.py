@@ -7,8 +7,9 @@ import pytest
 from core import bulk, messages
 from core.bulk import BulkAction, BulkJob
 from core.errors import SiteTagError, TooManySitesError
-from core.jobs.runner import JobRunner, JobStep
+from core.jobs.runner import JobKind, JobRunner, JobStep
 from core.model.health import FactName, HealthFact
+from core.model.rules import Author, Rules, digest, read
 from core.selftest.cleanup import SELF_TEST
 from core.selftest.steps import Progress, SelfTestStep
 from core.sites import apply_rules
@@ -17,7 +18,7 @@ from core.store import jobs as kept
 from core.store.audit import Action, Actor, ActorKind, acting
 from core.store.db.engine import Store
 from core.store.jobs import Job, JobState
-from core.store.sites import sites
+from core.store.sites import rules, sites
 from tests.core.clock import Clock
 from tests.core.conftest import connected
 
@@ -61,13 +62,13 @@ class Bench:
         self.checked: list[str] = []
         self.bulk = BulkJob(store, self.checked.append, clock=self.clock, check=look)
         single = Single()
-        kinds = {bulk.KIND: self.bulk, SELF_TEST: single, apply_rules.KIND: single}
+        kinds: dict[str, JobKind] = {bulk.KIND: self.bulk, SELF_TEST: single, apply_rules.KIND: single}
         self.jobs = JobRunner(store, kinds, clock=self.clock)
 
-    def run(self, action: BulkAction, *names: str, tag: str = "") -> dict[str, tuple[str, str]]:
+    def run(self, action: BulkAction, *names: str, **more: str) -> dict[str, tuple[str, str]]:
         """Do it to the end, and return the result for each site."""
         with acting(ANNA):
-            job = bulk.enqueue(self.jobs, action, names, tag=tag, requested_by="anna")
+            job = bulk.enqueue(self.jobs, action, names, requested_by="anna", **more)
         for _ in range(40):
             self.clock.now += 1
             for one in self.jobs.claim():
@@ -128,6 +129,24 @@ class TestResults:
         assert bench.site("s1").tags == ("Berlin", "Schools")
         bench.run(BulkAction.UNTAG, "s1", "s2", tag="SCHOOLS")
         assert (bench.site("s1").tags, bench.site("s2").tags) == (("Berlin",), ())
+
+    def test_of_copied_rules(self, bench: Bench) -> None:
+        source = Rules(never=("choir",), authors=(Author("a@example.org", 5),), meeting_category=7)
+        own = Rules(authors=(Author("b@example.org", 6),), webinar_category=8)
+        bench.store.write(lambda connection: rules.save(connection, "s1", source))
+        bench.store.write(lambda connection: rules.save(connection, "s4", own))
+        mark = digest(source)
+        found = bench.run(BulkAction.COPY, "s1", "s4", "gone", source="s1", previewed=mark)
+        assert found["s1"] == ("skipped", messages.BULK_UNCHANGED)
+        assert found["s4"] == ("done", messages.BULK_APPLIED)
+        assert found["gone"] == ("skipped", messages.BULK_GONE)
+        assert read(bench.site("s4").rules).rules == Rules(
+            never=("choir",), authors=own.authors, webinar_category=8
+        ), "authors and categories are of one WordPress"
+        bench.store.write(lambda connection: rules.save(connection, "s1", Rules(instant=True)))
+        later = bench.run(BulkAction.COPY, "s4", source="s1", previewed=mark)
+        assert later == {"s4": ("failed", messages.BULK_OTHER_RULES)}
+        assert not read(bench.site("s4").rules).rules.instant
 
     @pytest.mark.parametrize("action", [BulkAction.TEST, BulkAction.RULES])
     def test_of_jobs_of_single_sites(self, bench: Bench, action: BulkAction) -> None:

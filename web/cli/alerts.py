@@ -167,15 +167,22 @@ def remove(name: str, instance: Instance) -> None:
 @json_option
 @instance_options
 def open_(as_json: bool, instance: Instance) -> None:
-    """List the open alerts, urgent ones first."""
+    """List the open alerts, urgent ones first.
+
+    Those that say the same of several sites are one entry.
+    """
     found = instance.call(api.ALERT_OPEN, api.NoArguments())
     if as_json:
         print_json(*found)
         return
     if not found:
         click.echo("There are no open alerts.")
-    for one in found:
-        _print(one)
+    groups: dict[tuple[str, ...], list[AlertStatus]] = {}
+    for one in found:  # those that say the same of several sites are one entry
+        key = (one.severity, one.message, one.handling, one.reason, "" if one.site else one.id)
+        groups.setdefault(key, []).append(one)
+    for some in groups.values():
+        _print(*some)
 
 
 @alerts.command("acknowledge")
@@ -220,13 +227,20 @@ def reopen(alert: str, instance: Instance) -> None:
     _print(instance.call(api.ALERT_HANDLE, api.HandleAlert(id=alert, handling=Handling.NONE)))
 
 
-def _print(one: AlertStatus) -> None:
-    since = "" if one.since is None else f"  since {to_minutes(one.since)}"
-    click.echo(clean(f"{one.id}  {one.severity.value}  {one.site or 'the bridge'}{since}"))
+def _print(one: AlertStatus, *others: AlertStatus) -> None:
+    """Print an alert, or alerts of several sites that say the same: their IDs and sites stand below."""
+    if others:
+        click.echo(f"{one.severity.value}  {1 + len(others)} sites")
+    else:
+        since = "" if one.since is None else f"  since {to_minutes(one.since)}"
+        click.echo(clean(f"{one.id}  {one.severity.value}  {one.site or 'the bridge'}{since}"))
     click.echo(clean(f"  {one.message}"))
     if one.handling:
         until = "" if one.until is None else f" until {to_minutes(one.until)}"
         click.echo(clean(f"  {one.handling}{until}: {one.reason}"))
+    for each in (one, *others) if others else ():
+        since = "" if each.since is None else f"  since {to_minutes(each.since)}"
+        click.echo(clean(f"    {each.id}  {each.site}{since}"))
 
 
 def _quoted(name: str) -> str:

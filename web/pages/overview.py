@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from babel.numbers import format_decimal
 
 from core.model.post_status import PostStatus
 from core.monitoring import throughput as hourly
+from core.monitoring.alert_groups import group_alerts
+from core.monitoring.alerts import Severity
 from core.monitoring.overview import gather
 from core.monitoring.throughput import Throughput
 from core.store.events.log import Outcome
@@ -25,9 +27,17 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
+    from core.model.site_facts import SiteFacts
+    from core.monitoring.alert_groups import AlertGroup
     from core.monitoring.overview import Overview
     from core.monitoring.throughput import HourStats, Latency
 
+MOST_SITES = 6
+"""Sites that are shown one by one; the page Sites has all."""
+MOST_GROUPS = 3
+"""Alerts that are shown at once; the others open with a click."""
+MOST_NAMED = 20
+"""Sites that are named with an alert of many."""
 _REFRESH_SECONDS, _REFRESH_SECONDS_WHILE_COUNTING = 15, 2
 _OUTCOMES = (Outcome.APPLIED, Outcome.IGNORED, Outcome.PENDING, Outcome.UNREADABLE, Outcome.FAILED)
 _RARE = frozenset({Outcome.UNREADABLE})  # shown only where there are any
@@ -63,7 +73,8 @@ class SpanView:
 class OverviewView:
     """The sites with their alerts, and statistics of events. `is_whole` is False while events are being counted.
 
-    The page refreshes itself after `seconds`.
+    The page refreshes itself after `seconds`. `groups` are the alerts, those that say the same of many sites together;
+    `sites` those that are shown one by one, the worst first, and `worst` the severity of the worst alert of each.
     """
 
     overview: Overview
@@ -75,6 +86,11 @@ class OverviewView:
     outcomes: Sequence[Outcome]
     css: dict[Outcome, str]
     statuses: type[PostStatus]
+    groups: Sequence[AlertGroup]
+    sites: Sequence[SiteFacts]
+    worst: dict[str, Severity]
+    most_groups: int = MOST_GROUPS
+    most_named: int = MOST_NAMED
 
 
 class OverviewHandler(PageHandler):
@@ -108,6 +124,8 @@ class OverviewHandler(PageHandler):
             outcomes=_shown_outcomes(of_week),
             css=_CSS,
             statuses=PostStatus,
+            groups=group_alerts(shown.alerts),
+            **_worst_sites(shown),
         )
         self.show("pages/overview.jinja", view)
 
@@ -201,6 +219,19 @@ class OverviewHandler(PageHandler):
 
     def _number(self, value: float) -> str:
         return format_decimal(value, locale=self.shell.language)
+
+
+def _worst_sites(shown: Overview) -> dict[str, Any]:
+    """Return the sites that are shown one by one, and the severity of the worst alert of each."""
+    worst: dict[str, Severity] = {}
+    for alert in reversed(shown.alerts):  # the critical ones come first
+        if alert.site_id is not None:
+            worst[alert.site_id] = alert.severity
+    order = {Severity.CRITICAL: 0, Severity.WARNING: 1}
+    by_severity = sorted(
+        shown.sites, key=lambda site: order.get(worst[site.id], 2) if site.id in worst else 2
+    )
+    return {"sites": by_severity[:MOST_SITES], "worst": worst}
 
 
 def _shown_outcomes(pieces: Sequence[Piece]) -> list[Outcome]:

@@ -19,6 +19,7 @@ from core.errors import (
     TooManySitesError,
     UnknownSiteError,
 )
+from core.model import rules
 from core.monitoring import site_list
 from core.monitoring.site_list import LONGEST_SEARCH, SiteFilter, SiteSort, SiteState
 from core.selftest import job as selftest_job
@@ -27,6 +28,7 @@ from core.sites.address_approval import allow
 from core.sites.diagnosis import RefusedRequests, Stage
 from core.sites.disconnect import disconnect
 from core.sites.key_rotation import rotate
+from core.sites.preview import MOST_MEETINGS, PreviewOutcome, preview_rules
 from core.sites.setup_steps import SetupFacts, SetupStep, StepState, is_complete, setup_checklist
 from core.store.db import clock as store_clock
 from core.store.events import quarantine
@@ -40,7 +42,7 @@ from web.pages.subscription import SUBSCRIPTION
 from web.pages.webhooks import save_tokens, secret_token_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from core.model.health import FactName, HealthFact
     from core.monitoring.site_list import SiteList
     from core.sites.pairing import Pairing, PairingCode
+    from core.sites.preview import Preview
     from core.sites.setup_steps import SetupItem
     from core.store.jobs import Job
     from core.store.sites.sites import Site
@@ -56,6 +59,8 @@ if TYPE_CHECKING:
 # Until the setup is complete, a site is checked often while its page is open, so that the checklist updates itself.
 _CHECK_SECONDS = 15
 ON_A_PAGE = 50
+MOST_PREVIEWED = 10
+"""Sites whose changes a preview of copied rules shows."""
 _LONGEST = 200
 
 
@@ -94,11 +99,28 @@ class SitesView:
     problem: str
     tag: str
     chosen: frozenset[str]
+    sources: Sequence[tuple[str, str]]
 
     @property
     def is_narrowed(self) -> bool:
         """Whether sites are left out."""
         return replace(self.filter, sort=SiteSort.STATE) != SiteFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class CopyRulesView:
+    """What copying the rules of a site to others would change: of the first sites, and the number of the others.
+
+    `previewed` is the digest of the rules, `chosen` are the ids of all sites.
+    """
+
+    source: Site
+    previews: list[tuple[Site, Preview]]
+    others: int
+    chosen: list[str]
+    previewed: str
+    outcomes: type[PreviewOutcome]
+    limit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +191,23 @@ class SitesHandler(PageHandler):
             problem = self.words.gettext("Nothing was done: choose at least one site.")
             await self._show(parameters, problem=problem, tag=tag)
             return
+        if action is BulkAction.COPY and not self.get_body_argument("previewed", ""):
+            view = await self.blocking(
+                partial(
+                    _preview_copy,
+                    self.bridge,
+                    self.get_body_argument("source", ""),
+                    parse_query(parameters) if is_all else None,
+                    chosen,
+                    viewer_site=self.site_id,
+                )
+            )
+            if view is None:
+                problem = self.words.gettext("Nothing was done: choose the site whose rules are copied.")
+                await self._show(parameters, problem=problem, chosen=chosen)
+            else:
+                self.show("pages/copy-rules.jinja", view)
+            return
         begin = partial(
             _begin,
             self.bridge,
@@ -176,6 +215,8 @@ class SitesHandler(PageHandler):
             parse_query(parameters) if is_all else None,
             chosen,
             tag=tag,
+            source=self.get_body_argument("source", "")[:_LONGEST],
+            previewed=self.get_body_argument("previewed", "")[:_LONGEST],
             requested_by=self.viewer.name,
             viewer_site=self.site_id,
         )
@@ -220,6 +261,7 @@ class SitesHandler(PageHandler):
             problem=problem,
             tag=tag,
             chosen=chosen,
+            sources=listed.names,
         )
         self.show("pages/sites.jinja", view, status=422 if problem else 200)
 
@@ -428,17 +470,54 @@ def _begin(
     wanted: SiteFilter | None,
     chosen: Iterable[str],
     *,
-    tag: str,
-    requested_by: str,
     viewer_site: str | None,
+    **more: str,
 ) -> Job:
     """Begin a bulk action with chosen sites, or with all that match `wanted`."""
-    if wanted is not None:
-        with bridge.store.reading() as connection:
-            found = site_list.list_sites(connection, bridge.store, wanted, site_id=viewer_site)
-        chosen = [line.site.id for line in found.lines]
-    return bulk.enqueue(
-        bridge.job_runner, action, chosen, tag=tag, requested_by=requested_by, viewer_site=viewer_site
+    found = _chosen(bridge, wanted, chosen, viewer_site=viewer_site)
+    return bulk.enqueue(bridge.job_runner, action, found, viewer_site=viewer_site, **more)
+
+
+def _chosen(
+    bridge: Bridge, wanted: SiteFilter | None, chosen: Iterable[str], *, viewer_site: str | None
+) -> list[str]:
+    if wanted is None:
+        return list(chosen)
+    with bridge.store.reading() as connection:
+        found = site_list.list_sites(connection, bridge.store, wanted, site_id=viewer_site)
+    return [line.site.id for line in found.lines]
+
+
+def _preview_copy(
+    bridge: Bridge,
+    source_id: str,
+    wanted: SiteFilter | None,
+    chosen: Iterable[str],
+    *,
+    viewer_site: str | None,
+) -> CopyRulesView | None:
+    """Preview what the rules of another site would change; None where that site does not exist, or may not be seen."""
+    ids = set(_chosen(bridge, wanted, chosen, viewer_site=viewer_site)) - {source_id}
+    with bridge.store.reading() as connection:
+        every = sites.list_all(connection, bridge.store.sealer)
+    visible = {site.id: site for site in every if viewer_site in (None, site.id)}
+    source = visible.get(source_id)
+    if source is None:
+        return None
+    targets = sorted((visible[one] for one in ids if one in visible), key=lambda site: site.name.casefold())
+    decided = rules.read(source.rules).rules
+    previews = [
+        (site, preview_rules(bridge.store, site, rules.copied(decided, rules.read(site.rules).rules)))
+        for site in targets[:MOST_PREVIEWED]
+    ]
+    return CopyRulesView(
+        source,
+        previews,
+        max(len(targets) - MOST_PREVIEWED, 0),
+        [site.id for site in targets],
+        rules.digest(decided),
+        PreviewOutcome,
+        MOST_MEETINGS,
     )
 
 

@@ -104,7 +104,7 @@ def _change_each(
     results = []
     for site in _chosen(bridge, request):
         try:
-            changed, message = bridge.store.write(lambda connection, of=site.id: change(connection, of))
+            changed, message = bridge.store.write(partial(_change_one, change=change, site_id=site.id))
         except (UnknownSiteError, SiteTagError) as error:
             outcome, message = BulkOutcome.FAILED, str(error)
         else:
@@ -117,6 +117,12 @@ def _change_each(
         api.ChangedSite(id=site_id, url=url, outcome=outcome, message=message, tags=tags.get(site_id, []))
         for site_id, url, outcome, message in results
     ]
+
+
+def _change_one(
+    connection: Connection, *, change: Callable[[Connection, str], tuple[bool, str]], site_id: str
+) -> tuple[bool, str]:
+    return change(connection, site_id)
 
 
 def _chosen(bridge: Bridge, request: api.SitesRequest) -> list[Site]:

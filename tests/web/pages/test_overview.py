@@ -1,5 +1,6 @@
 """The page Overview, in both shells: is it well, and what has been going on."""
 
+import re
 import time
 from functools import partial
 from typing import Any
@@ -208,6 +209,33 @@ class TestSites:
         ):
             assert address in addresses
             assert admin.get(address).code == 200
+
+    def test_are_bounded_and_what_many_have_in_common_is_said_once(
+        self, admin: Door, narrow: Door, well: Store
+    ) -> None:
+        def fail(connection: Any, site_id: str, message: str) -> None:
+            sites.record_fault(
+                connection, site_id, fault="credentials", message=message, blocked_until=NOW, now=1
+            )
+
+        for number in range(30):
+            connected(well, f"t{number}")
+            save_token(well, Secret("x"), f"t{number}")
+            said = "The same everywhere." if number < 25 else f"Number {number}."
+            well.write(partial(fail, site_id=f"t{number}", message=said))
+        answer = admin.get("/")
+        shown = words(answer)
+        assert shown.count("The same everywhere.") == 1
+        assert "25 sites" in shown
+        assert link(answer, "And 5 more: all sites") == "/sites"
+        assert link(answer, "All 32 sites") == "/sites"
+        assert "more alerts" in shown
+        cards = [one["href"] for one in Elements(answer).all("a") if one["href"] == "/sites/t29"]
+        assert len(cards) <= 2
+        headings = re.findall(r'<h2 id="zb-site-([a-z0-9]+)"', answer.body.decode())
+        assert len(headings) == 6
+        assert shown.index("Last 24 hours") < shown.index("All 32 sites"), "charts stand above lists"
+        assert "The same everywhere" not in words(narrow.get("/"))
 
     def test_of_others_are_not_told(self, narrow: Door, well: Store) -> None:
         connected(well, "s3")

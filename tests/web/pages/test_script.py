@@ -313,6 +313,20 @@ class TestTimes:
         expect(moment).to_have_text(re.compile(r"5 Jan 2026, 18:00"))
         expect(moment).to_have_attribute("title", "2026-01-05 09:00 UTC")
 
+    def test_of_filters_are_typed_in_the_readers_zone_and_sent_in_utc(
+        self, page: Page, bridge: Bridge
+    ) -> None:
+        body = """<form action="/found">
+          <label for="zb-a">From (UTC)</label><input id="zb-a" name="a" type="datetime-local" value="2026-01-05T09:00">
+          <label for="zb-b">Before (UTC)</label><input id="zb-b" name="b" type="datetime-local">
+          <label for="zb-c">Next (UTC)</label><input id="zb-c" name="c" type="datetime-local"><button>Search</button></form>"""
+        opened(page, bridge, rendered(body))
+        expect(page.get_by_label("From (Asia/Tokyo)")).to_have_value("2026-01-05T18:00")
+        page.get_by_label("Before (Asia/Tokyo)").fill("2026-01-06T03:30")
+        with page.expect_navigation():
+            page.get_by_role("button", name="Search").click()
+        assert page.url.endswith("/found?a=2026-01-05T09%3A00&b=2026-01-05T18%3A30&c=")
+
 
 def test_a_table_stays_one_where_it_looks_like_cards(page: Page, bridge: Bridge) -> None:
     page.set_viewport_size({"width": 375, "height": 800})

@@ -15,6 +15,7 @@ from core import bulk, messages
 from core.bridge import Bridge
 from core.bulk import BulkAction
 from core.model.health import FactName, HealthFact, HealthFinding
+from core.model.rules import Rules, read
 from core.selftest import job as selftest_job
 from core.selftest.cleanup import SELF_TEST
 from core.selftest.steps import Progress, SelfTestStep, StepReport
@@ -28,7 +29,7 @@ from core.store.db.engine import Store
 from core.store.events import quarantine
 from core.store.events.request import Request
 from core.store.jobs import JobState
-from core.store.sites import health, sites, zoom_secrets
+from core.store.sites import health, rules, sites, zoom_secrets
 from core.store.sites.sites import Site
 from core.wordpress.addresses import Endpoint
 from core.zoom.signature import Secret
@@ -234,6 +235,27 @@ class TestManySites:
         [tagging] = bridge.job_runner.claim()
         bridge.job_runner.run(tagging)
         assert listed(admin.get("/sites?tag=berlin")) == ["s2"]
+
+    def test_get_the_rules_of_another_after_a_preview(
+        self, admin: Door, store: Store, bridge: Bridge
+    ) -> None:
+        some_sites(store)
+        assert "choose the site whose rules" in words(admin.post("/sites", do="copy", site="s2"))
+        wanted = Rules(never=("choir",))
+        store.write(lambda connection: rules.save(connection, "s1", wanted))
+        preview = admin.post("/sites", do="copy", all="yes", source="s1")
+        shown = words(preview)
+        assert "The rules of Site s1 replace those of the sites below." in shown
+        assert "Site s2 https://s2.example.org No meetings yet" in shown
+        assert "And 42 more sites, without a preview." in shown
+        hidden = [one for one in Elements(preview).all("input") if one["type"] == "hidden"]
+        assert sum(one["name"] == "site" for one in hidden) == 52
+        mark = next(one["value"] or "" for one in hidden if one["name"] == "previewed")
+        admin.post("/sites", do="copy", site="s2", source="s1", previewed=mark)
+        [job] = bridge.job_runner.claim()
+        bridge.job_runner.run_step(job)
+        with store.reading() as connection:
+            assert read(sites.load(connection, "s2", store.sealer).rules).rules == wanted
 
     def test_get_none_that_is_not_meant(
         self, admin: Door, watcher: Door, store: Store, bridge: Bridge
