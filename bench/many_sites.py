@@ -179,16 +179,17 @@ def fill(store: Store, count: int, say: Say) -> list[str]:
             connection, "bulk", {"action": "check", "sites": []}, site_id=None, requested_by="anna", now=now
         )
     )
-    return _paths(job.id, sample)
+    return _paths(job.id, sample, count)
 
 
-def _paths(job_id: int, sample: Meeting) -> list[str]:
+def _paths(job_id: int, sample: Meeting, count: int) -> list[str]:
     """Return an address of every page of the URL table, and of lists as they are filtered."""
     values = {
         r"/meetings/([^/]{1,200})/([0-9]{1,15})$": f"/meetings/{_account(0)}/{sample.number}",
         r"/events/([0-9]{1,18})$": "/events/1",
         r"/jobs/([0-9]{1,18})$": f"/jobs/{job_id}",
         r"/jobs/([0-9]{1,18})/findings$": f"/jobs/{job_id}/findings",
+        r"/users/sessions$": "/users/sessions?user=anna",
         r"/sites/([A-Za-z0-9_-]{1,64})$": f"/sites/{_id(0)}",
         r"/sites/([A-Za-z0-9_-]{1,64})/disconnect$": f"/sites/{_id(0)}/disconnect",
     }
@@ -205,12 +206,12 @@ def _paths(job_id: int, sample: Meeting) -> list[str]:
         "/sites?q=berlin&sort=event",
         "/sites?state=failing&tag=Schools",
         "/meetings?when=all",
-        f"/meetings?site={_id(7)}",
+        f"/meetings?site={_id(min(7, count - 1))}",
         "/meetings?q=Choir&when=all",
         "/meetings?posts=failing",
-        f"/events?site={_id(7)}",
-        f"/settings?site={_id(399)}",
-        f"/webhooks?site={_id(399)}",
+        f"/events?site={_id(min(7, count - 1))}",
+        f"/settings?site={_id(count - 1)}",
+        f"/webhooks?site={_id(count - 1)}",
         "/metrics",
     ]
 
