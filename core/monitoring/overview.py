@@ -67,9 +67,7 @@ def gather(store: Store, hours: Throughput, *, site_id: str | None = None) -> Ov
         found = _read(connection, site_id)
         opened = open_alerts.list_all(connection, site_id=site_id)
     week = hours.week(now)
-    sites = [
-        replace(site, usual_gap=_usual_gap(week, found.accounts.get(site.id, ()))) for site in found.sites
-    ]
+    sites = _with_usual_gaps(found, week)
     alerts = _alerts(found, sites, now=now, disk=disk(store) if site_id is None else None)
     handled = [
         HandledAlert(alert, opened[alert.id])
@@ -83,14 +81,26 @@ def gather(store: Store, hours: Throughput, *, site_id: str | None = None) -> Ov
 
 
 def current_alerts(
-    connection: Connection, store: Store, *, now: int, site_id: str | None = None
+    connection: Connection,
+    store: Store,
+    *,
+    now: int,
+    site_id: str | None = None,
+    hours: Throughput | None = None,
 ) -> tuple[list[Alert], list[SiteFacts]]:
     """Return all alerts at `now` (Unix milliseconds, UTC), critical ones first, and the sites; or those of one site.
 
-    How usual it is that no event arrives is not asked for: this makes no alert critical.
+    Without `hours` it is not asked for how usual it is that no event arrives: this makes no alert critical.
     """
     found = _read(connection, site_id)
-    return _alerts(found, found.sites, now=now, disk=disk(store) if site_id is None else None), found.sites
+    sites = found.sites if hours is None else _with_usual_gaps(found, hours.week(now))
+    return _alerts(found, sites, now=now, disk=disk(store) if site_id is None else None), sites
+
+
+def _with_usual_gaps(found: _Found, week: WeekStats) -> list[SiteFacts]:
+    return [
+        replace(site, usual_gap=_usual_gap(week, found.accounts.get(site.id, ()))) for site in found.sites
+    ]
 
 
 @dataclass(frozen=True, slots=True)

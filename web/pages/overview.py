@@ -26,12 +26,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from markupsafe import Markup
+    from tornado.web import Application
 
     from core.model.site_facts import SiteFacts
     from core.monitoring.alert_groups import AlertGroup
     from core.monitoring.overview import Overview
     from core.monitoring.throughput import HourStats, Latency
+    from core.store.db.engine import Store
 
+COUNT_SECONDS = 0.4
 MOST_SITES = 6
 """Sites that are shown one by one; the page Sites has all."""
 MOST_GROUPS = 3
@@ -93,12 +96,19 @@ class OverviewView:
     most_named: int = MOST_NAMED
 
 
+def shared_throughput(application: Application, store: Store, seconds: float = COUNT_SECONDS) -> Throughput:
+    """Return the statistics of the week, which the pages share."""
+    default = Throughput(store, look_seconds=seconds)
+    shared: Throughput = application.settings.setdefault("throughput", default)
+    return shared
+
+
 class OverviewHandler(PageHandler):
     """`GET /` shows the status of each site and statistics of events; the page refreshes itself."""
 
     path = "/"
     cache_seconds = 4.0  # one result serves every viewer for this long
-    count_seconds = 0.4  # of counting within one request; the next one continues
+    count_seconds = COUNT_SECONDS  # of counting within one request; the next one continues
 
     async def get(self) -> None:
         """Show the overview; where wp-admin begins (`start`), show the checklist of a site that is not set up yet."""
@@ -130,8 +140,7 @@ class OverviewHandler(PageHandler):
         self.show("pages/overview.jinja", view)
 
     def _gather(self) -> Overview:
-        default = Throughput(self.bridge.store, look_seconds=self.count_seconds)
-        hours: Throughput = self.settings.setdefault("throughput", default)
+        hours = shared_throughput(self.application, self.bridge.store, self.count_seconds)
         known = application_cache(self.application, "overview", self.cache_seconds)
         return known.get(self.site_id, partial(gather, self.bridge.store, hours, site_id=self.site_id))
 

@@ -36,6 +36,7 @@ from core.store.sites import health, sites, zoom_secrets
 from core.zoom.probe import probe_account_id
 from core.zoom.signature import Secret
 from web.pages.add_site import requester
+from web.pages.overview import shared_throughput
 from web.pages.page import PageHandler
 from web.pages.server_login import read_server_login
 from web.pages.subscription import SUBSCRIPTION
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from core.bridge import Bridge
     from core.model.health import FactName, HealthFact
     from core.monitoring.site_list import SiteList
+    from core.monitoring.throughput import Throughput
     from core.sites.pairing import Pairing, PairingCode
     from core.sites.preview import Preview
     from core.sites.setup_steps import SetupItem
@@ -238,7 +240,14 @@ class SitesHandler(PageHandler):
         wanted = parse_query(parameters)
         number = _page_number(self.get_argument("page", ""))
         listed = await self.blocking(
-            partial(_listed, self.bridge, wanted, site_id=self.site_id, offset=(number - 1) * ON_A_PAGE)
+            partial(
+                _listed,
+                self.bridge,
+                wanted,
+                site_id=self.site_id,
+                offset=(number - 1) * ON_A_PAGE,
+                hours=shared_throughput(self.application, self.bridge.store),
+            )
         )
         codes = []
         if self.viewer.may_change:
@@ -457,10 +466,12 @@ class DisconnectHandler(SitePage):
         self.go("/sites", gone="trouble" if problem else "done")
 
 
-def _listed(bridge: Bridge, wanted: SiteFilter, *, site_id: str | None, offset: int) -> SiteList:
+def _listed(
+    bridge: Bridge, wanted: SiteFilter, *, site_id: str | None, offset: int, hours: Throughput
+) -> SiteList:
     with bridge.store.reading() as connection:
         return site_list.list_sites(
-            connection, bridge.store, wanted, site_id=site_id, limit=ON_A_PAGE, offset=offset
+            connection, bridge.store, wanted, site_id=site_id, limit=ON_A_PAGE, offset=offset, hours=hours
         )
 
 
