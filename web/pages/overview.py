@@ -13,10 +13,10 @@ from core.monitoring import throughput as hourly
 from core.monitoring.alert_groups import group_alerts
 from core.monitoring.alerts import Severity
 from core.monitoring.overview import gather
-from core.monitoring.throughput import Throughput
 from core.store.events.log import Outcome
 from web.http.cache import application_cache
 from web.pages.page import PageHandler
+from web.pages.shared_throughput import COUNT_SECONDS, shared_throughput
 from web.pages.sites import is_set_up
 from web.ui import charts
 from web.ui.charts import Frame, Mark, Series
@@ -26,15 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from markupsafe import Markup
-    from tornado.web import Application
 
     from core.model.site_facts import SiteFacts
     from core.monitoring.alert_groups import AlertGroup
     from core.monitoring.overview import Overview
     from core.monitoring.throughput import HourStats, Latency
-    from core.store.db.engine import Store
 
-COUNT_SECONDS = 0.4
 MOST_SITES = 6
 """Sites that are shown one by one; the page Sites has all."""
 MOST_GROUPS = 3
@@ -94,13 +91,6 @@ class OverviewView:
     worst: dict[str, Severity]
     most_groups: int = MOST_GROUPS
     most_named: int = MOST_NAMED
-
-
-def shared_throughput(application: Application, store: Store, seconds: float = COUNT_SECONDS) -> Throughput:
-    """Return the statistics of the week, which the pages share."""
-    default = Throughput(store, look_seconds=seconds)
-    shared: Throughput = application.settings.setdefault("throughput", default)
-    return shared
 
 
 class OverviewHandler(PageHandler):

@@ -36,9 +36,9 @@ from core.store.sites import health, sites, zoom_secrets
 from core.zoom.probe import probe_account_id
 from core.zoom.signature import Secret
 from web.pages.add_site import requester
-from web.pages.overview import shared_throughput
 from web.pages.page import PageHandler
 from web.pages.server_login import read_server_login
+from web.pages.shared_throughput import shared_throughput
 from web.pages.subscription import SUBSCRIPTION
 from web.pages.webhooks import save_tokens, secret_token_problem
 
