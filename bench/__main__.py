@@ -18,6 +18,7 @@ from bench import (
     acknowledging,
     filtering,
     flooding,
+    forwarding,
     importing,
     keeping,
     killing,
@@ -51,6 +52,7 @@ class Benchmark:
 BENCHMARKS = {
     "plain": Benchmark(acknowledging.against_plain),
     "inside": Benchmark(acknowledging.against_wordpress),
+    "ways": Benchmark(forwarding.ways),
     "shown": Benchmark(showing.one_event),
     "burst": Benchmark(showing.burst),
     "full-log": Benchmark(keeping.full_log),

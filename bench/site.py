@@ -89,7 +89,7 @@ def _nginx(site: WordPress, made: Path) -> Iterator[None]:
     try:
         fpm.wait_until(listen.exists)
         web = Server(
-            [_program("nginx"), "-c", str(made / "nginx.conf"), "-e", str(made / "nginx.log")],
+            [program("nginx"), "-c", str(made / "nginx.conf"), "-e", str(made / "nginx.log")],
             log=made / "nginx.out",
         )
         try:
@@ -120,7 +120,8 @@ def _php_fpm() -> str:
     raise ServerError("The program `php-fpm` is missing. Run bin/setup bench, then try again.")
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
+    """Return the path of a program, also where only root looks for it. Raises: ServerError where it is missing."""
     found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"]))
     if not found:
         raise ServerError(f"The program `{name}` is missing. Run bin/setup bench, then try again.")

@@ -373,7 +373,7 @@ function zoombridge_test_health(): array {
 			'label' => __( 'Zoom', 'meetings-bridge-for-zoom' ),
 			'color' => 'blue',
 		),
-		'description' => '<p>' . esc_html( $text ) . '</p>',
+		'description' => '<p>' . esc_html( $text ) . '</p><p>' . esc_html( zoombridge_loader_status() ) . '</p>',
 		'actions'     => $is_ok ? '' : "<p>$link</p>",
 		'test'        => 'zoombridge_connection',
 	);

@@ -295,6 +295,7 @@ function zoombridge_render_page_content(): void {
 	// phpcs:ignore WordPress.Security.EscapeOutput.OutputNotEscaped -- Filtered HTML, or an escaped notice.
 	echo zoombridge_page_content();
 	zoombridge_render_connection_section();
+	zoombridge_render_loader_section();
 }
 
 /**

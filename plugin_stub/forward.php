@@ -100,9 +100,22 @@ zoombridge_buffer_endpoint_request();
  */
 function zoombridge_answer_endpoint_request( $wp ): void {
 	$name = zoombridge_endpoint_name( $wp->query_vars['rest_route'] ?? null );
-	if ( 'POST' !== ( $_SERVER['REQUEST_METHOD'] ?? '' ) || null === $name ) {
-		return;
+	if ( 'POST' === ( $_SERVER['REQUEST_METHOD'] ?? '' ) && null !== $name ) {
+		zoombridge_answer_event( $name );
 	}
+}
+// First of all: WordPress's REST API answers on the same hook, and plugins that close it run with it.
+add_action( 'parse_request', 'zoombridge_answer_endpoint_request', PHP_INT_MIN );
+
+/**
+ * Forwards an event to the bridge, answers it and ends the request.
+ *
+ * @since 0.2.0
+ *
+ * @param string $name Name of the endpoint.
+ * @return void
+ */
+function zoombridge_answer_event( string $name ): void {
 	ob_start();
 	ini_set( 'display_errors', '0' );
 	if ( ! headers_sent() ) { // Otherwise it is too late, and PHP would log a warning.
@@ -122,8 +135,6 @@ function zoombridge_answer_endpoint_request( $wp ): void {
 	zoombridge_send( $response->get_status(), $headers, $has_body ? (string) wp_json_encode( $data ) : '' );
 	exit;
 }
-// First of all: WordPress's REST API answers on the same hook, and plugins that close it run with it.
-add_action( 'parse_request', 'zoombridge_answer_endpoint_request', PHP_INT_MIN );
 
 /**
  * Sends a response of which nothing is another plugin's, neither printed nor a cookie nor a redirect.

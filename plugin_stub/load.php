@@ -37,6 +37,7 @@ require_once __DIR__ . '/forward.php';
 
 require_once __DIR__ . '/setup.php';
 require_once __DIR__ . '/goodbye.php';
+require_once __DIR__ . '/loader.php';
 require_once __DIR__ . '/vczapi.php';
 require_once __DIR__ . '/vczapi-versions.php';
 require_once __DIR__ . '/vczapi-pro.php';

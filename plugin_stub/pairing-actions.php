@@ -78,6 +78,10 @@ function zoombridge_act( string $does, string $code_id ): void {
 		case 'copy':
 			zoombridge_become_copy();
 			break;
+		case 'install_loader':
+		case 'remove_loader':
+			zoombridge_change_loader( 'install_loader' === $does );
+			break;
 		case 'renew':
 			zoombridge_renew_key();
 			break;

@@ -15,6 +15,7 @@ if ( ! defined( 'ZOOMBRIDGE_VERSION' ) ) {
 	require_once __DIR__ . '/home.php';
 	require_once __DIR__ . '/bridge-client.php';
 	require_once __DIR__ . '/goodbye.php';
+	require_once __DIR__ . '/loader.php';
 }
 
 /**
@@ -79,6 +80,10 @@ function zoombridge_uninstall_network(): void {
 
 if ( function_exists( 'zoombridge_on_each_site' ) ) {
 	zoombridge_on_each_site( true, 'zoombridge_uninstall_say_goodbye' );
+}
+if ( function_exists( 'zoombridge_delete_loader' ) ) {
+	zoombridge_delete_loader();
+	delete_site_option( 'zoombridge_loader' );
 }
 if ( is_multisite() ) {
 	zoombridge_uninstall_network();

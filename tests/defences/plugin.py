@@ -56,6 +56,23 @@ OF_PLUGIN = (
         "return $value;",
         ("fuzz/test_fuzz.py::test_input_of_the_corpus",),
     ),
+    Defence(
+        "only who administers a network installs the loader",
+        _WP_ADMIN,
+        "plugin_stub/loader.php",
+        "if ( is_multisite() && ! current_user_can( 'manage_network_plugins' ) ) {",
+        "if ( 'x' === PHP_OS ) {",
+        ("plugin_stub/test_pairing_in_networks.py::TestLoader",),
+    ),
+    Defence(
+        "no loader where files must not be changed",
+        _WP_ADMIN,
+        "plugin_stub/loader.php",
+        "if ( ! wp_is_file_mod_allowed( 'zoombridge_loader' ) ) {",
+        "if ( 'x' === PHP_OS ) {",
+        ("plugin_stub/test_loader.py::TestLoader::test_says_why_it_cannot_be_installed",),
+        wordpress="debian-mariadb",
+    ),
     # --- Sync protocol --------------------------------------------------------------------------------
     Defence(
         "values of an unpacked message",

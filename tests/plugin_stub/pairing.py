@@ -105,7 +105,7 @@ def notices(page: str) -> list[Notice]:
         buttons = {does: html.unescape(label) for does, label in BUTTON.findall(rest)}
         fields = {name: html.unescape(value) for name, value in FIELD.findall(rest)}
         plain = html.unescape(re.sub(r"<[^>]+>", "", text))
-        if buttons or "127.0.0.1" in plain or "pairing code" in plain or "bridge" in plain or "key" in plain:
+        if buttons or "127.0.0.1" in plain or re.search("pairing code|bridge|key|loader", plain):
             found.append(Notice(kind, plain, buttons, fields, text))
     return found
 

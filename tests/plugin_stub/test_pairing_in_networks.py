@@ -5,12 +5,13 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+import requests
 
 from tests.conftest import STUB, STUB_SLUG
 from tests.plugin_stub.bridge_double import BridgeDouble
 from tests.plugin_stub.conftest import sign_in
 from tests.plugin_stub.network import SITES, make_network, unexpected
-from tests.plugin_stub.pairing import Admin, PairingBridge, code_file, must_use
+from tests.plugin_stub.pairing import Admin, PairingBridge, code_file, connection, must_use
 from tests.wordpress import WordPress
 
 PLUGIN = f"{STUB_SLUG}/load.php"
@@ -55,6 +56,19 @@ def admins(network: WordPress) -> list[Admin]:
 def connections(site: WordPress) -> list[dict[str, str] | None]:
     found: list[dict[str, str] | None] = site.php(ON_EACH % "get_option( 'zoombridge_connection', null )")
     return found
+
+
+# Whether something keeps an administrator of one site, and of the network, from changing files of all sites.
+OBSTACLES = """
+$one = wp_insert_user( array( 'user_login' => 'of-one', 'user_pass' => 'x', 'role' => 'administrator' ) );
+return array_map(
+    static function ( $id ) {
+        wp_set_current_user( $id );
+        return '' !== zoombridge_loader_obstacle();
+    },
+    array( $one, 1 )
+);
+"""
 
 
 class TestPairing:
@@ -134,3 +148,33 @@ class TestGoodbye:
         network.php(f"{LOAD} uninstall_plugin( $plugin );", plugin=PLUGIN)
 
         assert connections(network) == [None, None]
+
+
+class TestLoader:
+    def test_each_site_forwards_by_its_own_pairing_until_the_last_has_no_plugin(
+        self, network: WordPress, bridge: BridgeDouble
+    ) -> None:
+        network.php(
+            """
+            foreach ( array( 1 => 'one', 2 => 'two' ) as $id => $name ) {
+                switch_to_blog( $id );
+                $home = hash( 'sha256', zoombridge_normalize_home( get_option( 'home' ) ) );
+                update_option( 'zoombridge_connection', array( 'site' => $name, 'home' => $home ) + $connection );
+                restore_current_blog();
+            }
+            """,
+            connection=connection(network.url, bridge.url),
+        )
+        assert network.php("return zoombridge_write_loader();")
+        file = network.directory / "wp-content/mu-plugins/meetings-bridge-for-zoom-loader.php"
+        # Nothing else would answer with it.
+        with must_use(
+            network, "add_action( 'muplugins_loaded', function () { status_header( 500 ); exit; } );"
+        ):
+            for path in SITES:
+                url = f"{network.url}{path}wp-json/vczapi/v1/meeting"
+                assert requests.post(url, b"{}", timeout=600).status_code == 204
+        assert [one.headers["X-Zoombridge-Site"] for one in bridge.requests] == ["one", "two"]
+        assert network.php(OBSTACLES) == [True, False]
+        network.php(f"{LOAD} deactivate_plugins( $plugin, false, true );", plugin=PLUGIN)
+        assert not file.exists()
