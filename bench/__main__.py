@@ -66,6 +66,8 @@ BENCHMARKS = {
     "sync": Benchmark(syncing.against_batches),
     "kill-sqlite": Benchmark(killing.sqlite),
     "kill-postgresql": Benchmark(killing.postgresql),
+    "restart-sqlite": Benchmark(killing.restart_sqlite),
+    "restart-postgresql": Benchmark(killing.restart_postgresql),
     "two-processes": Benchmark(scaling.two_processes),
 }
 

@@ -50,6 +50,10 @@ class Killing:
     killed: int = 0
     done: int = 0
     first_at: int = field(default_factory=lambda: int(time.time() * 1000))
+    options: tuple[str, ...] = _OPTIONS
+    events: int = _EVENTS
+    meetings: int = _NEW_MEETINGS
+    longest: float = _LONGEST
 
     def rounds(self, count: int, say: Say = lambda _: None, *, within: float = inf) -> Found:
         """Kill so many times, or for so many seconds; let what is left settle, and return what is wrong then."""
@@ -81,7 +85,10 @@ class Killing:
             if bridge is None:
                 data = self.place.data if index == 0 else self.place.data.with_name(f"other-{index}")
                 self._share_key(data)
-                self.bridges[index] = RunningBridge(data, *_OPTIONS, database_url=self.place.database_url)
+                self.bridges[index] = self._run(data)
+
+    def _run(self, data: Path, port: int = 0) -> RunningBridge:
+        return RunningBridge(data, *self.options, port=port, database_url=self.place.database_url)
 
     def _share_key(self, data: Path) -> None:
         """Give every process the one key that seals what they share."""
@@ -90,9 +97,9 @@ class Killing:
 
     async def _round(self, number: int) -> None:
         """Send until the time has come to kill; what was not acknowledged stays to be sent."""
-        first_number = FIRST_NUMBER + number * _NEW_MEETINGS
-        events = story(meetings=_NEW_MEETINGS, first_at=self.first_at, first_number=first_number)
-        self.sender.give(islice(events, _EVENTS))
+        first_number = FIRST_NUMBER + number * self.meetings
+        events = story(meetings=self.meetings, first_at=self.first_at, first_number=first_number)
+        self.sender.give(islice(events, max(0, self.events - len(self.sender.waiting))))
         before = len(self.sender.acknowledged)
         over = asyncio.Event()
         urls = [bridge.url for bridge in self.bridges if bridge is not None]
@@ -104,10 +111,14 @@ class Killing:
             if time.monotonic() > deadline or sending.done():
                 raise AssertionError(f"Nothing is acknowledged: {self.sender}\n{self._logs()}")
             await asyncio.sleep(0.005)
-        await asyncio.sleep(self.chance.uniform(_SHORTEST, _LONGEST) ** 2)
-        self._kill()
+        await asyncio.sleep(self.chance.uniform(_SHORTEST, self.longest) ** 2)
+        await self._interrupt()
         over.set()
         await sending
+
+    async def _interrupt(self) -> None:
+        """Do to the processes what the round is about."""
+        self._kill()
 
     def _kill(self) -> None:
         """Kill the one; or one of several, or all of them at once."""
@@ -127,6 +138,62 @@ class Killing:
     async def _rest(self) -> None:
         urls = [bridge.url for bridge in self.bridges if bridge is not None]
         await self.sender.send(urls, self.route, connections=_CONNECTIONS)
+
+
+@dataclass(slots=True)
+class Restarting(Killing):
+    """Rounds of load and restarts: on SQLite one process after the other, on PostgreSQL a new one beside the old.
+
+    Leases are longer than what is waited for: work that a stopped process left leased would never be done. `leased` counts
+    what was still leased when SQLite's only process had ended, `loaded` the restarts after which events were waiting.
+    """
+
+    options: tuple[str, ...] = ("--log-level", "warning", "--lease-seconds", "86400")
+    events: int = 3000
+    meetings: int = 40
+    longest: float = 0.5
+    leased: int = 0
+    loaded: int = 0
+
+    async def _interrupt(self) -> None:
+        """Restart a process while events are sent, and go on until the new one has acknowledged some of them."""
+        await asyncio.to_thread(self._restart, self.killed % self.processes)
+        self.killed += 1
+        self.loaded += bool(self.sender.waiting)
+        if self.place.database_url is None:
+            before = len(self.sender.acknowledged)
+            while (  # noqa: ASYNC110 - nothing tells of it
+                self.sender.waiting and len(self.sender.acknowledged) < before + _CONNECTIONS
+            ):
+                await asyncio.sleep(0.005)
+
+    def _restart(self, index: int) -> None:
+        old = self.bridges[index]
+        assert old is not None
+        if self.place.database_url is not None:
+            self.bridges[index] = self._run(old.data)
+            old.stop()
+            return
+        old.stop()
+        self.leased += self.place.number("SELECT count(*) FROM posts WHERE lease_until > 0")
+        self.bridges[index] = self._run(old.data, int(old.url.rpartition(":")[2]))
+
+
+def restart_sqlite(scale: Scale, say: Say) -> list[Figure]:
+    """Restart the one process on SQLite."""
+    with folder() as made, _site() as site:
+        restarting = Restarting(site, Place(made / "bridge"))
+        figures = _figures(restarting, "SQLite", scale, say)
+        return [*figures, at_most("posts leased after a stop", restarting.leased, 0)]
+
+
+def restart_postgresql(scale: Scale, say: Say) -> list[Figure]:
+    """Restart two processes on PostgreSQL in turn, the new one beside the old."""
+    with ExitStack() as stack:
+        made, site = stack.enter_context(folder()), stack.enter_context(_site())
+        server = stack.enter_context(PostgreSQL())
+        restarting = Restarting(site, Place(made / "bridge", server.url()), processes=2)
+        return _figures(restarting, "PostgreSQL, two processes", scale, say)
 
 
 def sqlite(scale: Scale, say: Say) -> list[Figure]:
@@ -153,8 +220,9 @@ def _site() -> WordPress:
 
 def _figures(killing: Killing, where: str, scale: Scale, say: Say) -> list[Figure]:
     found = killing.rounds(scale.kills, say, within=scale.within)
-    seen = f"{len(killing.sender.acknowledged)} acknowledged, {killing.killed} killed"
-    name = f"{killing.done} rounds of kill -9, {where}"
+    seen = f"{len(killing.sender.acknowledged)} acknowledged, {killing.killed} ended"
+    what = "a restart under load" if isinstance(killing, Restarting) else "kill -9"
+    name = f"{killing.done} rounds of {what}, {where}"
     return [
         at_most(f"{name}: acknowledged events missing", found.missing, 0, seen),
         at_most(f"{name}: posts doubled", found.doubled, 0),

@@ -295,6 +295,10 @@ PARTS: dict[str, Part] = {
         ["tests/faults/test_kills.py"],
     ),
     "kill-sqlite": Measured(f"{WHOLE.kills} rounds of kill -9 under load", killing.sqlite),
+    "restart-sqlite": Measured(f"{WHOLE.kills} restarts under load", killing.restart_sqlite),
+    "restart-postgresql": Measured(
+        f"{WHOLE.kills} restarts under load, two processes", killing.restart_postgresql
+    ),
     "kill-postgresql": Measured(
         f"{WHOLE.kills} rounds of kill -9 under load, two processes", killing.postgresql
     ),

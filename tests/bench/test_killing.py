@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from bench.killing import Killing
+from bench.killing import Killing, Restarting
 from bench.place import Place
 from bench.verify import Found
 from tests.wordpress import WordPress
 
 ROUNDS = 10
+RESTARTS = 2
 
 
 @pytest.mark.parametrize("wordpress", ["debian-mariadb"], indirect=True)
@@ -20,4 +21,15 @@ def test_nothing_acknowledged_is_lost_and_no_post_is_doubled(site: WordPress, tm
 
     assert killing.killed == ROUNDS
     assert len(killing.sender.acknowledged) > ROUNDS
+    assert found == Found(missing=0, doubled=0, absent=0, wrong=0)
+
+
+@pytest.mark.parametrize("wordpress", ["debian-mariadb"], indirect=True)
+def test_restarts_lose_nothing_double_no_post_and_leave_no_lease(site: WordPress, tmp_path: Path) -> None:
+    restarting = Restarting(site, Place(tmp_path / "bridge"))
+
+    found = restarting.rounds(RESTARTS)
+
+    assert (restarting.killed, restarting.loaded, restarting.leased) == (RESTARTS, RESTARTS, 0)
+    assert len(restarting.sender.acknowledged) > RESTARTS
     assert found == Found(missing=0, doubled=0, absent=0, wrong=0)
