@@ -938,6 +938,14 @@ OF_BRIDGE = (
         ("web/pages/test_sites.py::TestAddress::test_is_not_told_to_others",),
     ),
     Defence(
+        "a typed address is tried inside only where it says that it is there",
+        _OUTGOING,
+        "core/sites/typed_home.py",
+        " if is_evidently_inside(address) else Access()\n",
+        "\n",
+        ("core/sites/test_typed_home.py::test_nothing_inside_is_called_unless_it_was_plainly_typed",),
+    ),
+    Defence(
         "visits of pages stay on the site",
         _OUTGOING,
         "core/sites/page_visits.py",
