@@ -12,6 +12,8 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from axe_playwright_python.base import AXE_SCRIPT
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
@@ -49,8 +51,11 @@ def takes_pictures() -> bool:
     return bool(os.environ.get("ZOOMBRIDGE_PICTURES"))
 
 
-def picture(page: Page, pair: Pair, name: str) -> None:
-    """Take a picture for the documentation, where that is asked for; of the newer WordPress."""
+def picture(page: Page, pair: Pair, name: str, *, root: str | None = None) -> None:
+    """Take a picture for the documentation, where that is asked for; of the newer WordPress.
+
+    Of the whole page, or of what a selector finds first.
+    """
     if takes_pictures() and pair.site.kind == "playground-sqlite":
         PICTURES.mkdir(parents=True, exist_ok=True)
         changing = [
@@ -65,7 +70,8 @@ def picture(page: Page, pair: Pair, name: str) -> None:
         page.mouse.move(width - 3, 300)  # where nothing unfolds
         page.set_viewport_size({"width": width, "height": page.evaluate("document.body.scrollHeight")})
         page.evaluate("window.scrollTo(0, 0)")
-        (PICTURES / f"{name}.png").write_bytes(_smaller(page, page.screenshot()))
+        taken = page.screenshot() if root is None else page.locator(root).first.screenshot()
+        (PICTURES / f"{name}.png").write_bytes(_smaller(page, taken))
 
 
 # A page has few colours, but for the edges of letters: the 256 that are there most stand for all of them.
@@ -121,6 +127,22 @@ def _smaller(page: Page, png: bytes) -> bytes:
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         for kind, data in chunks
     )
+
+
+# What axe calls best practice, and no rule, is looked at too; but the frame of a page in wp-admin is WordPress's.
+AXE = """
+async (root) => {
+    const found = await axe.run(root === 'body' ? document : root, {resultTypes: ['violations']});
+    return found.violations.map((one) => [one.id, one.help, one.nodes.map((node) => node.html.slice(0, 300))]);
+}
+"""
+
+
+def assert_accessible(page: Page, root: str) -> None:
+    """Axe finds nothing in what a selector finds."""
+    __tracebackhide__ = True
+    page.evaluate(AXE_SCRIPT)
+    assert page.evaluate(AXE, root) == [], page.url
 
 
 def assert_fits(page: Page) -> None:

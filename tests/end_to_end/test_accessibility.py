@@ -15,7 +15,7 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import expect
 
 from tests.conftest import new_context
-from tests.end_to_end.looks import WIDTHS, assert_fits, picture, takes_pictures
+from tests.end_to_end.looks import AXE, WIDTHS, assert_fits, picture, takes_pictures
 from tests.end_to_end.pages import PICTURES, Frame, InBrowser, InWordPress, crawl, page_routes, sign_in_routes
 from tests.end_to_end.pair import Pair
 from tests.end_to_end.scene import REHEARSAL, YOUTH_CHOIR, furnish
@@ -36,14 +36,6 @@ SCHEMES: dict[str, tuple[Literal["light", "dark"] | None, ...]] = {
 
 # Of a route, so many pages are looked at: without a filter, and with one. What a filter changes is the same in wp-admin.
 _LOOKED_AT = {"browser": 2, "wp-admin": 1}
-
-# What axe calls best practice, and no rule, is looked at too; but the frame of a page in wp-admin is WordPress's.
-_AXE = """
-async (root) => {
-    const found = await axe.run(root === 'body' ? document : root, {resultTypes: ['violations']});
-    return found.violations.map((one) => [one.id, one.help, one.nodes.map((node) => node.html.slice(0, 300))]);
-}
-"""
 
 # What a keyboard must reach, in the order in which it stands in the page.
 _REACHABLE = """
@@ -198,7 +190,7 @@ def look(
             page.set_viewport_size({"width": width, "height": 900})
             if scheme is not None:
                 page.emulate_media(color_scheme=scheme)
-                assert page.evaluate(_AXE, frame.root) == [], (scheme, width)
+                assert page.evaluate(AXE, frame.root) == [], (scheme, width)
             assert_fits(page)
         page.set_viewport_size({"width": WIDTHS[0], "height": 900})
         assert_reachable(page, frame)
@@ -249,16 +241,27 @@ class TestEveryPage:
             return
         assert route in eyes.paths, "Nothing leads there. Link to it, or let the scene hold what it shows."
         look_at_all(eyes, route)
-        for width in WIDTHS if takes_pictures() else ():
-            eyes.page.set_viewport_size({"width": width, "height": 800})
-            eyes.page.emulate_media(color_scheme="light")
-            eyes.page.goto(eyes.frame.address(eyes.paths[route][0]))
-            picture(eyes.page, busy, f"{PICTURES[route]}-{eyes.frame.name}-{width}")
+        # In wp-admin, the list of sites is the page of the site.
+        is_shown = takes_pictures() and (eyes.frame.name, PICTURES[route]) != ("wp-admin", "sites")
+        for width in WIDTHS if is_shown else ():
+            take(eyes, busy, route, f"{PICTURES[route]}-{eyes.frame.name}-{width}", width)
 
     def test_of_a_new_bridge(
         self, new: Pair, watch: Watch, kind_of_frame: type[InBrowser | InWordPress], route: str
     ) -> None:
-        look_at_all(watch.of(new, kind_of_frame), route)
+        eyes = watch.of(new, kind_of_frame)
+        look_at_all(eyes, route)
+        widths = WIDTHS if eyes.frame.name == "browser" else WIDTHS[:1]
+        for width in widths if takes_pictures() and PICTURES[route] == "site" else ():
+            take(eyes, new, route, f"checklist-{eyes.frame.name}-{width}", width)
+
+
+def take(eyes: Eyes, pair: Pair, route: str, name: str, width: int) -> None:
+    """Take a picture of a page."""
+    eyes.page.set_viewport_size({"width": width, "height": 800})
+    eyes.page.emulate_media(color_scheme="light")
+    eyes.page.goto(eyes.frame.address(eyes.paths[route][0]))
+    picture(eyes.page, pair, name)
 
 
 def look_at_all(eyes: Eyes, route: str) -> None:
@@ -352,7 +355,7 @@ class TestKeyboard:
         expect(dialog).to_have_accessible_name(re.compile("Remove the token"))
         expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
         page.evaluate(AXE_SCRIPT)
-        assert page.evaluate(_AXE, ".zoombridge dialog") == []
+        assert page.evaluate(AXE, ".zoombridge dialog") == []
         page.keyboard.press("Escape")
         expect(dialog).to_have_count(0)
         expect(button).to_be_focused()

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-import requests
 from playwright.sync_api import expect
 
 from core.zoom.scenarios import validation
-from tests.conftest import STUB, STUB_SLUG
+from tests.conftest import STUB, STUB_SLUG, new_context
 from tests.end_to_end.adding import set_option, sign_in_link
+from tests.end_to_end.looks import assert_accessible
 from tests.end_to_end.pages import follow_sign_in_link
 from tests.end_to_end.pair import SECRET
 from tests.end_to_end.test_setup import post
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Browser, Locator, Page
 
     from tests.wordpress import WordPress
 
@@ -63,11 +63,16 @@ def fresh_wordpress(alone: WordPress) -> Iterator[WordPress]:
     alone.add_plugin(STUB, STUB_SLUG)
 
 
-def test_one_upload_one_activation_one_token(fresh_wordpress: WordPress, page: Page, tmp_path: Path) -> None:
+def test_one_upload_one_activation_one_token(
+    fresh_wordpress: WordPress, page: Page, browser: Browser, tmp_path: Path
+) -> None:
+    """A school's web person, from nothing to a published page that a visitor joins from; axe finds nothing on the way."""
     with RunningBridge(tmp_path / "bridge") as bridge:
         follow_sign_in_link(page, sign_in_link(bridge))
         hands = Hands()
-        adds_the_site(hands, page, fresh_wordpress, tmp_path / f"{STUB_SLUG}.zip")
+        window = adds_the_site(hands, page, fresh_wordpress, tmp_path / f"{STUB_SLUG}.zip")
+        assert_accessible(page, "body")
+        in_wp_admin(window, fresh_wordpress, "Sites", "Setup checklist")
         saves_the_token(hands, page)
         assert copies_the_endpoint(hands, page) == f"{fresh_wordpress.url}/wp-json/vczapi/v1/meeting"
 
@@ -75,9 +80,17 @@ def test_one_upload_one_activation_one_token(fresh_wordpress: WordPress, page: P
         said = bridge.command("send", typed=SECRET)  # to the only site, as nothing else is named
         # The checklist ticks by itself.
         expect(page.get_by_role("heading", name="Setup complete")).to_be_visible()
+        assert_accessible(page, "body")
+        in_wp_admin(window, fresh_wordpress, "Overview", "Overview")
 
         [shown] = re.findall("^Page: (.+)$", said, re.MULTILINE)
-        assert "Choir rehearsal, with the orchestra" in requests.get(shown, timeout=600).text
+        visitor = new_context(browser).new_page()
+        visitor.goto(shown)
+        expect(visitor.get_by_role("heading", name="Choir rehearsal, with the orchestra")).to_be_visible()
+        join = visitor.get_by_role("link", name="Join the meeting")
+        expect(join).to_have_attribute("href", re.compile(r"^https://example\.zoom\.us/j/[0-9]+\?pwd=demo$"))
+        assert_accessible(visitor, ".zoombridge-meeting")
+        visitor.context.close()
         [path] = re.findall(f"^In the bridge: {bridge.url}(.+)$", said, re.MULTILINE)
         page.goto(bridge.url + path)
         expect(page.get_by_role("heading", name="Choir rehearsal, with the orchestra")).to_be_visible()
@@ -86,8 +99,8 @@ def test_one_upload_one_activation_one_token(fresh_wordpress: WordPress, page: P
         assert len([one for one in hands.done if one.startswith(once)]) == 1
 
 
-def adds_the_site(hands: Hands, page: Page, site: WordPress, zip_file: Path) -> None:
-    """From the page *Sites* to the checklist, which comes by itself."""
+def adds_the_site(hands: Hands, page: Page, site: WordPress, zip_file: Path) -> Page:
+    """From the page *Sites* to the checklist, which comes by itself; return the window of wp-admin."""
     hands.click(page.get_by_role("link", name="Sites", exact=True), "Sites")
     hands.click(page.get_by_role("link", name="Add a site"), "Add a site")
     hands.type(page.get_by_label("Address of your site"), site.url, "the address")
@@ -106,6 +119,16 @@ def adds_the_site(hands: Hands, page: Page, site: WordPress, zip_file: Path) -> 
     hands.click(window.get_by_role("link", name="Activate Plugin"), "Activate Plugin")
     expect(window.get_by_text(re.compile("^Connected to http"))).to_be_visible()
     expect(page.get_by_text("Connected. Now set up Zoom")).to_be_visible()
+    return window
+
+
+def in_wp_admin(window: Page, site: WordPress, tab: str, heading: str) -> None:
+    """The pages in wp-admin begin with what is to be done there, under one row of tabs."""
+    window.goto(f"{site.url}/wp-admin/edit.php?post_type=zoom-meetings&page=zoombridge-settings")
+    expect(window.locator(".zoombridge-tabs [aria-current=page]")).to_have_text(tab)
+    expect(window.locator(".zoombridge").get_by_role("heading", name=heading, exact=True)).to_be_visible()
+    expect(window.locator(".nav-tab-wrapper")).to_have_count(0)
+    assert_accessible(window, ".zoombridge")
 
 
 def saves_the_token(hands: Hands, page: Page) -> None:

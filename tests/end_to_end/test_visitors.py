@@ -13,9 +13,10 @@ from playwright.sync_api import expect
 
 from tests.conftest import new_context
 from tests.end_to_end.events import Meeting, in_days, series
-from tests.end_to_end.looks import WIDTHS, assert_fits
+from tests.end_to_end.looks import AXE, WIDTHS, assert_fits, picture, takes_pictures
 from tests.end_to_end.pages import Frame, sign_in
-from tests.end_to_end.test_accessibility import _AXE, assert_reachable
+from tests.end_to_end.scene import in_march
+from tests.end_to_end.test_accessibility import assert_reachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,11 +98,49 @@ def look(page: Page, frame: Frame, address: str) -> None:
         page.set_viewport_size({"width": width, "height": 900})
         if width == WIDTHS[-1]:
             page.add_style_tag(content=DARK)
-        found = page.evaluate(_AXE, frame.root)
+        found = page.evaluate(AXE, frame.root)
         assert found == [], (address, width)
         assert_fits(page)
     assert_reachable(page, frame)
     assert errors == []
+
+
+def take_pictures(pair: Pair, browser: Browser) -> None:
+    """Take those of docs/visitors.md: of a season whose dates are always the same."""
+    rehearsal = Meeting("meeting", topic="Choir rehearsal ♫", start=in_march(2, 18))
+    evening = Meeting("webinar", topic="Open evening for new members", start=in_march(5, 17))
+    concerts = series("webinar", first=in_march(7, 17), topic="Sunday concerts")
+    concerts.topic = "Sunday concerts"
+    pair.tell(rehearsal.created(), evening.created(), concerts.created())
+    lists = {view: f"[zoom_meetings category=season view={view}]" for view in ("list", "cards", "month")}
+    addresses = pair.site.php(
+        """
+        delete_option( 'zoombridge_join_minutes' );
+        wp_insert_term( 'Season', 'zoom-meeting', array( 'slug' => 'season' ) );
+        foreach ( $posts as $post ) {
+            wp_set_object_terms( $post, 'season', 'zoom-meeting' );
+        }
+        return array_map( static function ( $content ) {
+            return add_query_arg( 'zb-month', $month, get_permalink( wp_insert_post( array( 'post_type' => 'page',
+                'post_status' => 'publish', 'post_title' => 'Season', 'post_content' => $content ) ) ) );
+        }, $contents );
+        """.replace("( $content )", "( $content ) use ( $month )"),
+        posts=[pair.post(one.number)["id"] for one in (rehearsal, evening, concerts)],
+        month=f"{rehearsal.start:%Y-%m}",
+        contents=lists | {"countdown": f"[zoom_countdown meeting={rehearsal.number}]"},
+    )
+    page = new_context(browser, timezone_id="Europe/Berlin").new_page()
+    for width in WIDTHS:
+        for name, address in addresses.items() if width == WIDTHS[0] else [("month", addresses["month"])]:
+            page.set_viewport_size({"width": width, "height": 900})
+            page.goto(address)
+            picture(page, pair, f"visitors-{name}-{width}", root=".zoombridge-visit")
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(pair.post(rehearsal.number)["link"])
+        page.get_by_text("Add to your calendar").click()
+        picture(page, pair, f"visitors-calendar-{width}", root=".zoombridge-meeting")
+    page.context.close()
+    pair.site.php("update_option( 'zoombridge_join_minutes', 10 );")
 
 
 class TestVisitors:
@@ -130,6 +169,8 @@ class TestVisitors:
         plain.get_by_text("Add to your calendar").click()
         expect(plain.get_by_role("link", name="Outlook")).to_be_visible()
         plain.context.close()
+        if takes_pictures():
+            take_pictures(program.pair, browser)
 
     def test_a_page_that_a_cache_kept_is_right_about_now(self, program: Program, browser: Browser) -> None:
         context = new_context(browser, timezone_id=NEW_YORK)
