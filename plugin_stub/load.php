@@ -85,3 +85,4 @@ require_once __DIR__ . '/pairing-actions.php';
 require_once __DIR__ . '/page-html.php';
 require_once __DIR__ . '/admin.php';
 require_once __DIR__ . '/admin-list.php';
+require_once __DIR__ . '/updater.php';

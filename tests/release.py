@@ -6,6 +6,7 @@ dependencies and checksums. Refused where the checkout has changes, or CHANGELOG
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import hashlib
 import io
@@ -20,14 +21,20 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from tests.wordpress.packages import core
-from web.stub.plugin_zip import SLUG, archive
+from web.stub.plugin_zip import RELEASE_FILE, SLUG, archive
+from web.stub.updates import signed_message
 
 ROOT = Path(__file__).parents[1]
 NAME = "zoom_wordpress_bridge"
 SUMS = "SHA256SUMS"
-# WordPress looks elsewhere than in its directory for updates of a plugin with this line.
-_UPDATE_URI = re.compile(rb"^ \* Update URI:.*\n", re.MULTILINE)
+# Of load.php, by which updates come from the bridge: the directory takes no plugin that has updates of its own.
+_OF_THE_UPDATER = re.compile(
+    rb"^(?: \* Update URI:.*|require_once __DIR__ \. '/updater\.php';)\n", re.MULTILINE
+)
+UPDATER = "updater.php"
 _MOST_TAGS, _LONGEST_SHORT_DESCRIPTION = 5, 150
 _BUILD = "from setuptools import build_meta; build_meta.build_{}({!r})"
 
@@ -122,15 +129,16 @@ def directory_zip(plugin: Path) -> bytes:
         folder = Path(work) / "plugin"
         shutil.copytree(plugin, folder)
         load = folder / "load.php"
-        content, count = _UPDATE_URI.subn(b"", load.read_bytes())
-        if count != 1:
-            raise ValueError("load.php has no line “Update URI”.")
+        content, count = _OF_THE_UPDATER.subn(b"", load.read_bytes())
+        if count != 2:
+            raise ValueError("load.php does not load the updater.")
         load.write_bytes(content)
+        (folder / UPDATER).unlink()
         return archive(folder=folder)
 
 
-def build(root: Path, output: Path) -> None:
-    """Build everything from the commit that is checked out into an empty folder."""
+def build(root: Path, output: Path, key: Ed25519PrivateKey | None = None) -> None:
+    """Build everything from the commit that is checked out into an empty folder; with a release key, sign the plugin."""
     epoch = _git(root, "log", "-1", "--format=%ct").strip()
     with tempfile.TemporaryDirectory() as work:
         source = Path(work) / "source"
@@ -138,20 +146,57 @@ def build(root: Path, output: Path) -> None:
         packed = subprocess.run(["git", "archive", "HEAD"], cwd=root, capture_output=True, check=True).stdout
         with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
             tar.extractall(source, filter="data")
+        plugin = source / "plugin_stub"
+        version = plugin_versions(source)["header"]
+        if key is not None:
+            signed = signature(archive(folder=plugin), version, key)
+            (plugin / RELEASE_FILE).write_text(signed, encoding="utf-8")
         for kind in ("sdist", "wheel"):
             tree = Path(work) / kind
             shutil.copytree(source, tree)
             _run([builder(root), "-c", _BUILD.format(kind, str(output))], tree, SOURCE_DATE_EPOCH=epoch)
         (sdist,) = output.glob("*.tar.gz")
         sdist.write_bytes(repacked(sdist.read_bytes(), int(epoch)))
-        plugin = source / "plugin_stub"
-        version = plugin_versions(source)["header"]
         (output / f"{SLUG}-{version}.zip").write_bytes(archive(folder=plugin))
         (output / f"{SLUG}-{version}-wordpress.org.zip").write_bytes(directory_zip(plugin))
         shutil.copyfile(source / "sbom.cdx.json", output / f"{NAME}-{version_of(source)}.cdx.json")
     files = sorted(output.iterdir())
     sums = "".join(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files)
     (output / SUMS).write_text(sums, encoding="utf-8")
+
+
+def signature(package: bytes, version: str, key: Ed25519PrivateKey) -> str:
+    """Return the file that a bridge needs to offer a zip of the plugin as an update."""
+    sha256 = hashlib.sha256(package).hexdigest()
+    signed = key.sign(signed_message(version, sha256)).hex()
+    return json.dumps({"version": version, "sha256": sha256, "signature": signed}, indent=2) + "\n"
+
+
+def public_key(key: Ed25519PrivateKey) -> str:
+    """Return the public key of a release key as the plugin has it."""
+    return key.public_key().public_bytes_raw().hex()
+
+
+def create_key(path: Path) -> str:
+    """Write a new release key, readable by its user only; return its public key. Raises: FileExistsError."""
+    key = Ed25519PrivateKey.generate()
+    with open(path, "x", encoding="ascii", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(key.private_bytes_raw().hex() + "\n")
+    return public_key(key)
+
+
+def load_key(path: Path) -> Ed25519PrivateKey:
+    """Read a release key."""
+    return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(path.read_text(encoding="ascii").strip()))
+
+
+def key_problems(key: Ed25519PrivateKey, root: Path) -> list[str]:
+    """Return why plugins would not take what a key has signed."""
+    if public_key(key) in (root / "plugin_stub" / UPDATER).read_text(encoding="utf-8"):
+        return []
+    return [
+        f"The plugin does not know this release key: add '{public_key(key)}' to ZOOMBRIDGE_RELEASE_KEYS in {UPDATER}."
+    ]
 
 
 def builder(root: Path) -> str:
@@ -268,8 +313,18 @@ def _run(command: list[str], folder: Path, **environment: str) -> str:
 
 
 def main() -> int:
-    """Build a release; return 1 where that is refused or something is wrong."""
-    found = problems(ROOT)
+    """Build a release, or write a release key; return 1 where that is refused or something is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m tests.release", description=__doc__)
+    parser.add_argument("--key", type=Path, help="file with the release key that signs the plugin")
+    parser.add_argument("--create-key", type=Path, help="write a new release key to a file, and end")
+    options = parser.parse_args()
+    if options.create_key:
+        print(
+            f"Add this public key to ZOOMBRIDGE_RELEASE_KEYS in plugin_stub/{UPDATER}: {create_key(options.create_key)}"
+        )
+        return 0
+    key = load_key(options.key) if options.key else None
+    found = problems(ROOT) + (key_problems(key, ROOT) if key else [])
     readme = (ROOT / "plugin_stub/readme.txt").read_text(encoding="utf-8")
     found += readme_problems(readme, newest_wordpress())
     if not found:
@@ -277,7 +332,7 @@ def main() -> int:
             builds = [Path(work) / name for name in ("first", "second")]
             for output in builds:
                 output.mkdir()
-                build(ROOT, output)
+                build(ROOT, output, key)
             first, second = ({file.name: file.read_bytes() for file in output.iterdir()} for output in builds)
             differ = sorted(
                 name for name in first.keys() | second.keys() if first.get(name) != second.get(name)

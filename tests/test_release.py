@@ -76,9 +76,15 @@ class TestZips:
         load = f"{SLUG}/load.php"
         line = b" * Update URI:        https://meetings-bridge-for-zoom.invalid/\n"
         assert line in own[load]
-        assert own[load].replace(line, b"") == directory[load]
-        assert own.keys() == directory.keys()
-        assert [name for name in own if own[name] != directory[name]] == [load]
+        loads = b"require_once __DIR__ . '/updater.php';\n"
+        assert own[load].replace(line, b"").replace(loads, b"") == directory[load]
+        assert not [
+            name
+            for name, content in directory.items()
+            if name.endswith(".php") and (b"updater.php" in content or b"upgrader_pre_download" in content)
+        ]
+        assert own.keys() - directory.keys() == {f"{SLUG}/updater.php"}
+        assert [name for name in directory if own[name] != directory[name]] == [load]
 
     def test_hold_no_pairing_code_and_nothing_hidden(self) -> None:
         names = contents(release.directory_zip(ROOT / "plugin_stub"))
@@ -132,3 +138,19 @@ def test_a_source_package_is_the_same_bytes_whoever_packs_it() -> None:
 def contents(archived: bytes) -> dict[str, bytes]:
     with zipfile.ZipFile(io.BytesIO(archived)) as opened:
         return {name: opened.read(name) for name in opened.namelist()}
+
+
+class TestKey:
+    def test_is_its_owners_alone_and_never_replaced(self, tmp_path: Path) -> None:
+        path = tmp_path / "key"
+        public = release.create_key(path)
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert release.public_key(release.load_key(path)) == public
+        with pytest.raises(FileExistsError):
+            release.create_key(path)
+
+    def test_has_to_be_known_to_the_plugin(self, tmp_path: Path) -> None:
+        key = release.load_key(tmp_path / "key") if release.create_key(tmp_path / "key") else None
+        assert key is not None
+        (problem,) = release.key_problems(key, ROOT)
+        assert release.public_key(key) in problem

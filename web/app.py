@@ -12,6 +12,7 @@ from web.http.batcher import EVENT_LIMITS, Batcher
 from web.http.inflight import InFlight
 from web.pages.not_found import NotFoundHandler
 from web.signin.handlers import SignInGuard
+from web.stub.updates import PluginUpdates
 from web.urls import urls
 from web.webhooks.dispatcher import Dispatcher
 
@@ -30,6 +31,7 @@ def make_app(
     dispatcher: Dispatcher | None = None,
     event_limits: Limits = EVENT_LIMITS,
     public_url: str = "",
+    updates: PluginUpdates | None = None,
 ) -> Application:
     """Return the application of a bridge whose address in browsers is `public_url`.
 
@@ -55,6 +57,7 @@ def make_app(
                 rpc_token=rpc_token,
                 metrics_token=metrics_token,
                 in_flight=in_flight or InFlight(),
+                updates=updates or PluginUpdates(),
             )
         ),
         cross_origin_protection=True,

@@ -57,6 +57,7 @@ from web.stub.pairing import (
     PairHandler,
     RotateHandler,
 )
+from web.stub.updates import UpdateHandler
 from web.webhooks.endpoint import ROUTE
 from web.webhooks.handler import WebhookHandler
 
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from web.http.messages import Responder
     from web.signin.handlers import SignInGuard
     from web.stub.auth import StubKeys
+    from web.stub.updates import PluginUpdates
 
 
 def urls(
@@ -80,6 +82,7 @@ def urls(
     rpc_token: str,
     in_flight: InFlight,
     metrics_token: str = "",
+    updates: PluginUpdates,
 ) -> list[URLSpec]:
     """Return every route of the bridge."""
     webhook = {"responder": responder, "in_flight": in_flight}
@@ -104,6 +107,7 @@ def urls(
         URLSpec(r"/stub/goodbye", GoodbyeHandler, report | {"gate": Gate(MOST_PAIRINGS)}),
         URLSpec(r"/stub/changed", ChangedHandler, report | {"gate": Gate(MOST_PAIRINGS)}),
         URLSpec(r"/stub/rotate", RotateHandler, report | {"gate": Gate(MOST_PAIRINGS)}),
+        URLSpec(r"/stub/update(/package)?", UpdateHandler, {"keys": keys, "updates": updates}),
         URLSpec(r"/stub/calendar(?:/([0-9]{1,15}))?", CalendarHandler, calendar),
         URLSpec(r"/", OverviewHandler, page),
         URLSpec(r"/meetings", MeetingsHandler, page),

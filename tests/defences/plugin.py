@@ -286,6 +286,30 @@ OF_PLUGIN = (
     ),
     # --- How the software comes to you ----------------------------------------------------------------
     Defence(
+        "signature of an update",
+        _SUPPLY,
+        "plugin_stub/updater.php",
+        "if ( ! zoombridge_is_signed_release( $offer ) ) {",
+        "if ( false ) {",
+        ("end_to_end/test_updates.py::TestUpdate::test_is_refused_if_another_key_has_signed_it",),
+    ),
+    Defence(
+        "hash of an update",
+        _SUPPLY,
+        "plugin_stub/updater.php",
+        "if ( ! hash_equals( $offer['sha256'], hash( 'sha256', $response['body'] ) ) ) {",
+        "if ( false ) {",
+        ("end_to_end/test_updates.py::TestUpdate::test_is_refused_if_the_bridge_sends_another_file",),
+    ),
+    Defence(
+        "updates are newer than what is installed",
+        _SUPPLY,
+        "plugin_stub/updater.php",
+        "if ( ! version_compare( $offer['version'], ZOOMBRIDGE_VERSION, '>' ) ) {",
+        "if ( false ) {",
+        ("end_to_end/test_updates.py::TestUpdate::test_an_older_or_the_same_version_is_refused",),
+    ),
+    Defence(
         "files of the plugin do nothing when they are opened",
         _SUPPLY,
         "plugin_stub/uninstall.php",

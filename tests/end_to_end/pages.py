@@ -98,6 +98,7 @@ def _routes(kind: type[RequestHandler]) -> dict[str, re.Pattern[str]]:
         executor=nothing,
         rpc_token="",
         in_flight=nothing,
+        updates=nothing,
     )
     return {
         spec.regex.pattern: spec.regex

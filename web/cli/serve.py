@@ -9,6 +9,7 @@ import secrets
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -42,6 +43,7 @@ from web.http.logs import FORMATS, JSON, TEXT, log_to_stderr
 from web.http.service_manager import ServiceManager
 from web.monitoring.health import is_alive
 from web.monitoring.metrics import MIN_TOKEN_LENGTH
+from web.stub.updates import PluginUpdates
 from web.ui.message_translation import translate_to
 from web.webhooks.dispatcher import Dispatcher
 
@@ -124,6 +126,12 @@ _SWITCH_SECONDS = 0.0005
     show_default="none, and /metrics is off",
     help="Bearer token for /metrics; better set as ZOOMBRIDGE_METRICS_TOKEN.",
 )
+@click.option(
+    "--plugin-signature",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    show_default="the one of the installation, if it is a signed release",
+    help="Signature (JSON) of the WordPress plugin, with which sites are offered its updates.",
+)
 @public_url_option
 @instance_options
 def serve(
@@ -140,6 +148,7 @@ def serve(
     trash_percent: int | None,
     lease_seconds: int,
     metrics_token: str,
+    plugin_signature: Path | None,
     public_url: str | None,
     instance: Instance,
 ) -> None:
@@ -150,6 +159,8 @@ def serve(
     manager = ServiceManager.from_environment(os.environ)
     if metrics_token and len(metrics_token) < MIN_TOKEN_LENGTH:
         raise click.UsageError(f"--metrics-token must have at least {MIN_TOKEN_LENGTH} characters.")
+    updates = PluginUpdates(plugin_signature)
+    _ = updates.release  # a signature that does not fit is told now
     log_to_stderr(log_level, log_format)
     raise_file_limit()
     for stream in (sys.stdout, sys.stderr):
@@ -173,7 +184,13 @@ def serve(
         )
         asyncio.run(
             _serve(
-                bridge, instance, listener, manager, public_url=public_url or "", metrics_token=metrics_token
+                bridge,
+                instance,
+                listener,
+                manager,
+                public_url=public_url or "",
+                metrics_token=metrics_token,
+                updates=updates,
             )
         )
     finally:
@@ -204,6 +221,7 @@ async def _serve(
     *,
     public_url: str,
     metrics_token: str,
+    updates: PluginUpdates,
 ) -> None:
     # With PostgreSQL the other commands open the database themselves, and this process takes no calls.
     token = secrets.token_urlsafe(32) if bridge.store.is_exclusive else ""
@@ -216,6 +234,7 @@ async def _serve(
         in_flight=in_flight,
         dispatcher=dispatcher,
         public_url=public_url,
+        updates=updates,
     )
     sockets = manager.sockets() or await listener.bind()
     host, port, *_ = sockets[0].getsockname()

@@ -19,7 +19,8 @@ _DATE = (2020, 1, 1, 0, 0, 0)
 _MODE = 0o644
 _UNIX = 3
 CODE_FILE = "pairing-code.php"
-_LEFT_OUT = ("__pycache__", "__init__.py", CODE_FILE)
+RELEASE_FILE = "release.json"  # the signature of what the zip holds
+_LEFT_OUT = ("__pycache__", "__init__.py", CODE_FILE, RELEASE_FILE)
 
 
 def archive(pairing_code: str = "", *, folder: Path | None = None) -> bytes:
