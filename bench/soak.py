@@ -281,6 +281,16 @@ PARTS: dict[str, Part] = {
         "docs/hosting.md, followed on an empty Debian with systemd: package, HTTPS, upgrade, remove, purge",
         ["tests/packaging/test_debian.py"],
     ),
+    "syntax": Command(
+        "all code parsed by each Python and PHP that is here, PHP 7.4 among them", ["-m", "tests.syntax"]
+    ),
+    "debian-13": Command(
+        "`make test` on Debian 13, by debootstrap", ["-m", "bench.platforms", "trixie", "test"]
+    ),
+    "debian-testing": Command(
+        "`make demo` on Debian testing, by debootstrap",
+        ["-m", "bench.platforms", "testing", "demo", "EXIT=1"],
+    ),
     "defences": Removals("every defence removed by itself"),
     "faulty-accounts": Tests(
         f"{FAULTY_ACCOUNTS['sqlite'].soak:,} accounts with faults of the REST API, reconciled",
