@@ -14,9 +14,11 @@ from core.model import instance_events, shared_number
 from core.model.host_events import HOST_EVENTS
 from core.model.instances import end_running
 from core.model.meeting import (
+    INSTANT,
     PERSONAL_ROOM,
     RECURRING_FIXED,
     WEBINARS,
+    WITHOUT_FIXED_TIME,
     Doubt,
     Meeting,
     MeetingKind,
@@ -48,11 +50,15 @@ _LINKS = frozenset({"join_url", "registration_url"})
 _HIGHEST_TYPE = 99  # of an uploaded recording; a larger one, or one below zero, is no type of Zoom's
 # Every meeting has them, so an answer without one does not tell it.
 _NEVER_MISSING = frozenset({"topic", "type", "join_url", "host_id"})
+_NEVER_MISSING_WITH_DATES = frozenset({"start_time", "duration", "timezone"})
+_NEVER_MISSING_IN_SERIES = frozenset({"occurrences", "recurrence"})
 # Events of an instance and deletions carry these fields too, but with values that are not the schedule.
 _OF_THE_SCHEDULE = frozenset({"start_time", "duration", "occurrences", "recurrence"})
 # Further fields that a single occurrence may have of its own, which are not the series':
 # https://developers.zoom.us/docs/api/meetings/#tag/meetings/patch/meetings/{meetingId}
 _OF_A_DATE = frozenset({"agenda", "settings"})
+_AS_WEBINAR = {2: 5, 3: 6, 8: 9}
+_AS_MEETING = {webinar: meeting for meeting, webinar in _AS_WEBINAR.items()}
 _EXTENTS = frozenset({"single", "all"})  # of `scope` and `operation`; another word tells nothing
 
 
@@ -287,8 +293,12 @@ def _updated(meeting: Meeting, envelope: Envelope) -> Meeting:
 def _converted(meeting: Meeting, envelope: Envelope) -> Meeting:
     """Merge what a conversion tells. It keeps the number, so a deletion of what was converted does not end the other."""
     was_deleted = meeting.state is not MeetingState.SCHEDULED
+    updated = _updated(meeting, envelope)
+    as_other = _AS_WEBINAR if meeting.kind is MeetingKind.WEBINAR else _AS_MEETING
+    zoom_type = as_other.get(updated.type or 0, updated.type)
     return replace(
-        _updated(meeting, envelope),
+        updated,
+        object={**updated.object, "type": zoom_type} if zoom_type is not None else updated.object,
         state=MeetingState.SCHEDULED,
         recovered=meeting.recovered or was_deleted,
     )
@@ -398,7 +408,7 @@ def _snapshot(meeting: Meeting, envelope: Envelope) -> Meeting:
         of_room: dict[str, Any] = {key: given[key] for key in ("join_url", "password") if key in given}
         return replace(meeting, object={**meeting.object, **of_room}, instances=instances)
     meeting = shared_number.switch_to(meeting, shared_number.uuid_of(given))
-    known = {key: meeting.object[key] for key in _NEVER_MISSING & meeting.object.keys()}
+    known = {key: meeting.object[key] for key in _never_missing(meeting, given) & meeting.object.keys()}
     return replace(
         meeting,
         object={**known, **given},
@@ -408,6 +418,15 @@ def _snapshot(meeting: Meeting, envelope: Envelope) -> Meeting:
         doubt=Doubt.NONE,
         instances=instances,
     )
+
+
+def _never_missing(meeting: Meeting, given: Mapping[str, Any]) -> frozenset[str]:
+    """Return the fields that an answer over REST always has, so that one that lacks them does not tell them."""
+    zoom_type = given.get("type", meeting.type)
+    if zoom_type != meeting.type or zoom_type in (*WITHOUT_FIXED_TIME, INSTANT, PERSONAL_ROOM):
+        return _NEVER_MISSING
+    with_dates = _NEVER_MISSING | _NEVER_MISSING_WITH_DATES
+    return with_dates | _NEVER_MISSING_IN_SERIES if zoom_type in RECURRING_FIXED else with_dates
 
 
 def _started(meeting: Meeting, envelope: Envelope) -> Meeting:
@@ -590,6 +609,8 @@ def _kept(given: Mapping[str, Any]) -> dict[str, Any]:
         kept[key] = kept[key].strip()
     if "recurrence" in kept:
         kept["recurrence"] = {key: value for key, value in kept["recurrence"].items() if _is_told(key, value)}
+        if not kept["recurrence"]:
+            del kept["recurrence"]
     if "start_time" in kept:
         kept["start_time"] = _in_zooms_notation(kept["start_time"])
     if "occurrences" in kept:

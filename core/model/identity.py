@@ -83,12 +83,24 @@ def _fold(
     """Yield the meeting after each baseline and change, which come in the order of their positions."""
     meeting: Meeting | None = None
     deleted_by = ""  # the account that told of the deletion
+    emptied: set[str] = set()  # the accounts that have deleted it, and told of it no more
     for account_id, item in _in_order(records):
         if isinstance(item, Meeting):
             meeting = _with_base(meeting, item)
             deleted_by = account_id if meeting.state in _DELETED else ""
+            emptied |= {account_id} if item.state in _DELETED else set()
+        elif (
+            meeting is not None
+            and account_id != meeting.account_id
+            and _is_of_trash(item, account_id, emptied)
+        ):
+            meeting = replace(meeting, last=item.position)
         else:
             meeting = _with_change(meeting or Meeting(account_id, number), account_id, item, deleted_by)
+            if _is_gone(item) or (_verb(item) in _OF_DEATH and meeting.state in _DELETED):
+                emptied.add(account_id)
+            elif _verb(item) in _OF_LIFE or item.envelope.event == SNAPSHOT:
+                emptied.discard(account_id)
             if meeting.state not in _DELETED:
                 deleted_by = ""
             elif _verb(item) in _OF_DEATH or not deleted_by:
@@ -119,7 +131,9 @@ def _with_base(meeting: Meeting | None, base: Meeting) -> Meeting:
     if meeting is None:
         return base
     is_absent = base.last.rank == _RANK_OF_SNAPSHOTS and base.state in _DELETED
-    if is_absent or base.last.rank >= _FIRST_RANK_OF_THE_PAST:
+    # What was deleted for good had been deleted before, perhaps before another account told of the meeting.
+    is_of_trash = base.state is MeetingState.PERMANENTLY_DELETED and meeting.state not in _DELETED
+    if is_absent or is_of_trash or base.last.rank >= _FIRST_RANK_OF_THE_PAST:
         below, above = base, meeting
     else:
         below, above = meeting, base
@@ -152,11 +166,18 @@ def _with_change(meeting: Meeting, account_id: str, change: Change, deleted_by: 
     return replace(applied, account_id=account_id) if is_others and _tells_of_meeting(change) else applied
 
 
+def _is_of_trash(change: Change, account_id: str, emptied: set[str]) -> bool:
+    """Whether a change deletes for good what its account deleted before another one told of the meeting."""
+    return _verb(change) == "permanently_deleted" and account_id in emptied
+
+
 def _is_absence(change: Change) -> bool:
     """Whether a change only says that an account does not have the meeting, or its host, any more."""
-    envelope = change.envelope
-    is_gone = envelope.event == SNAPSHOT and envelope.payload.operation == GONE
-    return is_gone or envelope.event in HOST_EVENTS
+    return _is_gone(change) or change.envelope.event in HOST_EVENTS
+
+
+def _is_gone(change: Change) -> bool:
+    return change.envelope.event == SNAPSHOT and change.envelope.payload.operation == GONE
 
 
 def _tells_of_meeting(change: Change) -> bool:

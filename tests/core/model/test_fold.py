@@ -404,7 +404,8 @@ class TestSnapshot:
     def test_is_the_whole_truth_at_its_moment(self) -> None:
         told = event(SNAPSHOT, 3, topic="From REST", type=2)
         meeting = folded(created(password="old"), updated(2, agenda="old"), said("deleted", 2), told)
-        assert meeting.object == {"topic": "From REST", "type": 2}
+        schedule = {"start_time": "2026-03-24T18:00:00Z", "duration": 60}  # which no answer lacks
+        assert meeting.object == {"topic": "From REST", "type": 2, **schedule}
         assert meeting.state is MeetingState.SCHEDULED
         assert meeting.created
 

@@ -117,6 +117,24 @@ class TestFoldRecords:
         every = [sent("created", 1, A, **CHOIR), sent("updated", 2, B, **MOVED), sent("deleted", 3, A)]
         assert shown(*every).state is MeetingState.DELETED
 
+    @pytest.mark.parametrize("last", ["created", "updated"])
+    @pytest.mark.parametrize("upto", range(5))
+    def test_what_the_old_account_had_deleted_before_is_of_its_trash(self, last: str, upto: int) -> None:
+        """Zoom's trash is emptied weeks later, when the meeting has long been another account's."""
+        every = [
+            sent("created", 1, A, **CHOIR),
+            sent("deleted", 2, A),
+            sent(last, 3, B, **(CHOIR | MOVED)),
+            sent("permanently_deleted", 4, A),
+        ]
+        meeting = shown(*every, upto=upto)
+        assert (meeting.account_id, meeting.state, meeting.topic) == (
+            B,
+            MeetingState.SCHEDULED,
+            MOVED["topic"],
+        )
+        assert shown(*every, sent("deleted", 5, B), upto=upto).state is MeetingState.DELETED
+
     def test_that_the_old_account_has_it_no_more_says_nothing(self) -> None:
         every = [sent("created", 1, A, **CHOIR), sent("updated", 2, B, **MOVED), gone(3, A)]
         assert (shown(*every).account_id, shown(*every).state) == (B, MeetingState.SCHEDULED)

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
+from core.model.fold import SNAPSHOT
 from core.model.meeting import Doubt, Meeting, MeetingKind, MeetingState
 from core.render import render
 from tests.core.events import NUMBER, event
 from tests.core.render.test_hard_inputs import (
     BEFORE,
     SERIES,
+    SINGLE,
     SITE,
     WEEKS,
     created,
@@ -212,6 +214,27 @@ class TestUpdate:
         assert folded(created(settings={"use_pmi": told})).settings["use_pmi"] is is_on
 
 
+class TestAnswer:
+    @pytest.mark.parametrize("told", [None, "", " ", "soon", [], {}])
+    @pytest.mark.parametrize(
+        "key", ["start_time", "duration", "timezone", "topic", "type", "occurrences", "recurrence"]
+    )
+    @pytest.mark.parametrize("base", [SINGLE, SERIES])
+    def test_that_lacks_what_none_lacks_keeps_it(self, base: Event, key: str, told: Any) -> None:
+        known = created(base=base, duration=90)
+        answer = {**base, "duration": 90, key: told}
+        text_is_told = key == "topic" and told == "soon"
+        meeting = folded(known, event(SNAPSHOT, 2, **answer))
+        assert text_is_told or (meeting.dates, meeting.object.get(key)) == (
+            folded(known).dates,
+            folded(known).object.get(key),
+        )
+
+    def test_of_another_type_is_not_filled_up(self) -> None:
+        undated = {key: value for key, value in SINGLE.items() if key not in ("start_time", "duration")}
+        assert folded(created(), event(SNAPSHOT, 2, **(undated | {"type": 3}))).dates == ()
+
+
 class TestDeletion:
     @pytest.mark.parametrize("operation", ["single", "Single", " SINGLE ", None, "", " ", 0, [], "one"])
     @pytest.mark.parametrize("verb", ["deleted", "permanently_deleted"])
@@ -259,6 +282,14 @@ class TestConversion:
         meeting = folded(*told)
         assert (meeting.state, meeting.kind) == (MeetingState.SCHEDULED, MeetingKind.WEBINAR)
         assert "Join the webinar" in html(meeting)
+
+    @pytest.mark.parametrize(("of_meeting", "of_webinar"), [(2, 5), (3, 6), (8, 9)])
+    def test_changes_the_type_also_where_it_is_not_told(self, of_meeting: int, of_webinar: int) -> None:
+        there = folded(created(base=SERIES, type=of_meeting), event("meeting.converted_to_webinar", 2))
+        assert (there.type, there.kind) == (of_webinar, MeetingKind.WEBINAR)
+        webinar = created(base=SERIES, name="webinar", type=of_webinar)
+        back = folded(webinar, event("webinar.converted_to_meeting", 2))
+        assert (back.type, back.kind) == (of_meeting, MeetingKind.MEETING)
 
     def test_is_undone_by_a_later_deletion(self) -> None:
         there = event("meeting.converted_to_webinar", 2, type=5)
