@@ -57,6 +57,7 @@ _OF_THE_SCHEDULE = frozenset({"start_time", "duration", "occurrences", "recurren
 # Further fields that a single occurrence may have of its own, which are not the series':
 # https://developers.zoom.us/docs/api/meetings/#tag/meetings/patch/meetings/{meetingId}
 _OF_A_DATE = frozenset({"agenda", "settings"})
+_ABOUT_DATES = frozenset({Doubt.CHANGED_WITHOUT_DATES, Doubt.DELETED_WITHOUT_DATES})
 _AS_WEBINAR = {2: 5, 3: 6, 8: 9}
 _AS_MEETING = {webinar: meeting for meeting, webinar in _AS_WEBINAR.items()}
 _EXTENTS = frozenset({"single", "all"})  # of `scope` and `operation`; another word tells nothing
@@ -286,8 +287,36 @@ def _updated(meeting: Meeting, envelope: Envelope) -> Meeting:
         of_the_date = _OF_THE_SCHEDULE | (_OF_A_DATE if envelope.payload.scope and _items(given) else set())
         given = {key: value for key, value in given.items() if key not in of_the_date} | changed
     elif _items(before):
-        before["occurrences"] = _remaining(envelope, given, before)
+        before["occurrences"] = _with_duration(_remaining(envelope, given, before), meeting, given)
+        if _items(given):
+            doubt = Doubt.NONE if doubt in _ABOUT_DATES else doubt
+        elif _moves_dates(meeting, given):
+            doubt = Doubt.CHANGED_WITHOUT_DATES
     return _with_link_of(replace(meeting, object=merge(before, given), doubt=doubt), meeting, given)
+
+
+def _with_duration(
+    occurrences: list[dict[str, Any]], meeting: Meeting, given: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Return the occurrences with a new duration of the series, except those that have one of their own."""
+    if "duration" not in given:
+        return occurrences
+    usual = {whole_number(meeting.object.get("duration")), None}
+    return [
+        {**item, "duration": given["duration"]} if whole_number(item.get("duration")) in usual else item
+        for item in occurrences
+    ]
+
+
+def _moves_dates(meeting: Meeting, given: Mapping[str, Any]) -> bool:
+    """Tell whether an update without occurrences changes the start or the rule of a series."""
+    if not meeting.is_series:
+        return False
+    rule = given.get("recurrence", {})
+    has_new_rule = any(meeting.recurrence.get(key) != value for key, value in rule.items())
+    return has_new_rule or given.get("start_time", meeting.object.get("start_time")) != meeting.object.get(
+        "start_time"
+    )
 
 
 def _converted(meeting: Meeting, envelope: Envelope) -> Meeting:
@@ -343,6 +372,8 @@ def _names_one_occurrence(envelope: Envelope, given: Mapping[str, Any], known: M
     named = {_id(item) for item in _items(given)}
     rule = given.get("recurrence", {})
     has_new_rule = any(known.recurrence.get(key) != value for key, value in rule.items())
+    if len(named) > 1 and not named & occurrences:
+        return False  # a moved series, whose occurrences have new ids
     return bool(named) and not has_new_rule and bool(occurrences - named - _vanished(envelope, given))
 
 

@@ -56,6 +56,7 @@ def ended(meeting: Meeting, envelope: Envelope) -> Mapping[str, Any]:
     known = _before(meeting, uuid, envelope)
     begun = _time(meeting, given.get("start_time")) or known.get("started", "")
     over = _time(meeting, given.get("end_time")) or sent_at(envelope) or begun
+    begun = begun or over  # its start was lost
     entry = {**known, "started": begun, "ended": max(over, begun)} | _marks(meeting, envelope)
     instances = {**meeting.instances, uuid: entry}
     if uuid not in meeting.instances and "ended" not in instances.get("", {"ended": ""}):

@@ -190,8 +190,8 @@ def is_of_meeting(meeting: Meeting, uuid: str, recording: Mapping[str, Any]) -> 
         return False
     ended = parse_time(instance.get("ended"), meeting.timezone)
     minutes = recording.get("minutes")
-    if isinstance(minutes, int):
-        ended = started + timedelta(minutes=min(max(minutes, 1), LONGEST))
+    if isinstance(minutes, int) and minutes <= LONGEST:
+        ended = started + timedelta(minutes=max(minutes, 1))
     return _covers_date(meeting, started, ended)
 
 

@@ -214,6 +214,40 @@ class TestUpdate:
         assert folded(created(settings={"use_pmi": told})).settings["use_pmi"] is is_on
 
 
+LATER = [date(number + 10, f"2026-12-{1 + 7 * number:02}T19:00:00Z") for number in range(4)]
+LONGER = [WEEKS[0], {**WEEKS[1], "duration": 30}, *WEEKS[2:]]
+
+
+class TestSeries:
+    @pytest.mark.parametrize(
+        "payload",
+        [
+            {}, {"scope": None}, {"scope": "all"}, {"old_object": {"id": NUMBER}}, {"old_object": []},
+            {"old_object": {"id": NUMBER, "occurrences": WEEKS}},
+        ],
+    )  # fmt: skip
+    @pytest.mark.parametrize("more", [{}, {"start_time": "2026-12-01T19:00:00Z"}])
+    def test_moved_has_the_new_dates_alone(self, payload: Event, more: Event) -> None:
+        meeting = folded(created(base=SERIES), said("updated", 2, payload, occurrences=LATER, **more))
+        assert starts(meeting) == ["01 19:00", "08 19:00", "15 19:00", "22 19:00"]
+
+    @pytest.mark.parametrize("scope", [None, "all"])
+    def test_longer_is_so_on_all_dates_but_those_of_another_duration(self, scope: str | None) -> None:
+        meeting = folded(created(base=SERIES, occurrences=LONGER), updated(2, scope, duration=90))
+        assert [one.duration for one in meeting.dates] == [90, 30, 90, 90]
+        assert meeting.doubt is Doubt.NONE
+
+    @pytest.mark.parametrize("scope", [None, "all"])
+    @pytest.mark.parametrize(
+        "told", [{"start_time": "2026-12-02T18:00:00Z"}, {"recurrence": {"end_times": 9}}]
+    )
+    def test_moved_without_dates_asks_until_they_are_told(self, told: Event, scope: str | None) -> None:
+        change = updated(2, scope, **told)
+        assert folded(created(base=SERIES), change).doubt is Doubt.CHANGED_WITHOUT_DATES
+        assert starts(folded(created(base=SERIES), change)) == ALL
+        assert folded(created(base=SERIES), change, updated(3, "all", occurrences=WEEKS)).doubt is Doubt.NONE
+
+
 class TestAnswer:
     @pytest.mark.parametrize("told", [None, "", " ", "soon", [], {}])
     @pytest.mark.parametrize(
@@ -325,6 +359,9 @@ class TestInstances:
             ([created(), ended("19:05", "18:00"), started("19:06", "18:00")], {"2026-12-01T19:07": {"ended"}}),
             ([created(), started("18:00", uuid=None), ended("19:05", "18:00", uuid=None)],
              {"2026-12-01T19:06": {"ended"}}),
+            ([created(), ended("19:05", "18:00", start_time=None)], {"2026-12-01T19:06": {"ended"}}),
+            ([created(), ended("18:40", "18:00", start_time=None)], {"2026-12-01T18:41": {"again", "link"}}),
+            ([created(), ended("17:30", "17:00", start_time=None)], {"2026-12-01T18:05": {"under way", "link"}}),
             ([created(), started("18:00", uuid=" u1=="), ended("19:05", "18:00")], {"2026-12-01T19:06": {"ended"}}),
             ([created(), started("18:00", uuid=5)], {"2026-12-01T18:05": {"live", "link"}}),
             ([created(), started("18:00")],
@@ -418,8 +455,9 @@ class TestRecordings:
     def test_of_the_room_are_shown_of_the_meeting_alone(
         self, object_: Event, start: str, is_shown: bool
     ) -> None:
-        held = recording("completed", "2026-12-03T12:00", start, file("f1"), duration=75, type=4)
-        assert ("recording" in signs(folded(created(**object_), held), "2026-12-04T00:00")) is is_shown
+        for minutes in (75, None, 10**9) if not is_shown else (75,):
+            held = recording("completed", "2026-12-03T12:00", start, file("f1"), duration=minutes, type=4)
+            assert ("recording" in signs(folded(created(**object_), held), "2026-12-04T00:00")) is is_shown
 
 
 class TestCalendar:
