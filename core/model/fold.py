@@ -60,6 +60,7 @@ _OF_A_DATE = frozenset({"agenda", "settings"})
 _ABOUT_DATES = frozenset({Doubt.CHANGED_WITHOUT_DATES, Doubt.DELETED_WITHOUT_DATES})
 _AS_WEBINAR = {2: 5, 3: 6, 8: 9}
 _AS_MEETING = {webinar: meeting for meeting, webinar in _AS_WEBINAR.items()}
+_OF_THE_ROOM = frozenset({"join_url", "password"})
 _EXTENTS = frozenset({"single", "all"})  # of `scope` and `operation`; another word tells nothing
 
 
@@ -272,6 +273,8 @@ def _tells_of_this_life(meeting: Meeting, envelope: Envelope) -> bool:
 def _updated(meeting: Meeting, envelope: Envelope) -> Meeting:
     """Merge the changed fields: an update holds `id` for certain and otherwise only what changed."""
     given = _kept(envelope.payload.object or {})
+    if _is_of_room(meeting, given):
+        given = {key: given[key] for key in _OF_THE_ROOM & given.keys()}
     before = dict(meeting.object)
     doubt = meeting.doubt
     if _stops_being_a_series(given, before):
@@ -434,9 +437,8 @@ def _snapshot(meeting: Meeting, envelope: Envelope) -> Meeting:
     if (envelope.payload.object or {}).get("status") == "waiting":
         instances = end_running(instances, instance_events.sent_at(envelope))
     given = _kept(envelope.payload.object or {})
-    if given.get("type") == PERSONAL_ROOM and meeting.created and meeting.type not in (None, PERSONAL_ROOM):
-        # The answer about a personal meeting ID is the room: it does not tell of the meetings scheduled in it.
-        of_room: dict[str, Any] = {key: given[key] for key in ("join_url", "password") if key in given}
+    if _is_of_room(meeting, given):
+        of_room: dict[str, Any] = {key: given[key] for key in _OF_THE_ROOM & given.keys()}
         return replace(meeting, object={**meeting.object, **of_room}, instances=instances)
     meeting = shared_number.switch_to(meeting, shared_number.uuid_of(given))
     known = {key: meeting.object[key] for key in _never_missing(meeting, given) & meeting.object.keys()}
@@ -449,6 +451,15 @@ def _snapshot(meeting: Meeting, envelope: Envelope) -> Meeting:
         doubt=Doubt.NONE,
         instances=instances,
     )
+
+
+def _is_of_room(meeting: Meeting, given: Mapping[str, Any]) -> bool:
+    """Tell whether an object is a personal meeting room, under the number of a meeting scheduled in it.
+
+    Both have link and passcode in common; all else of the room says nothing of the meeting.
+    """
+    is_of_meeting = meeting.created and meeting.type not in (None, PERSONAL_ROOM)
+    return is_of_meeting and given.get("type") == PERSONAL_ROOM
 
 
 def _never_missing(meeting: Meeting, given: Mapping[str, Any]) -> frozenset[str]:

@@ -6,7 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from core.model.meeting import RECURRING_FIXED, WITHOUT_FIXED_TIME, MeetingKind
+from core.model.meeting import RECURRING_FIXED, WITHOUT_FIXED_TIME, MeetingKind, zoom_time
 from core.model.rules import Passcode
 from core.model.state_fields import ALTERNATIVE_HOST_IDS, OBJECT, reduced
 from core.render.schedule import Phase
@@ -79,6 +79,8 @@ def _sure(meeting: Meeting) -> dict[str, Any]:
         "duration": meeting.duration,
     }
     known = {key: value for key, value in read.items() if key in meeting.object}
+    if meeting.start_time is not None:
+        known["start_time"] = zoom_time(meeting.start_time)  # it reads one without a zone as UTC
     if meeting.is_complete:
         known["timezone"] = meeting.timezone.key  # the plugin's pages break without one
     return known
@@ -88,7 +90,7 @@ def _as_single(meeting: Meeting, schedule: Schedule) -> dict[str, Any]:
     leading = schedule.leading
     single: dict[str, Any] = {
         "type": 5 if meeting.kind is MeetingKind.WEBINAR else 2,
-        "start_time": None if leading is None else f"{leading.start_time:%Y-%m-%dT%H:%M:%SZ}",
+        "start_time": None if leading is None else zoom_time(leading.start_time),
         "occurrences": None,
         "recurrence": None,
     }

@@ -29,6 +29,7 @@ _ACCOUNT_IN_BYTES = re.compile(rb'"account_id"\s*:\s*"([\x20\x21\x23-\x5b\x5d-\x
 _LONGEST_NAME = 200
 # Between them a number can only be a time in seconds (the years 2001 to 5138); in milliseconds it would be before 1974.
 _FIRST_SECOND, _FIRST_MILLISECOND = 10**9, 10**11
+_DAY = 86_400_000
 _LAST_MILLISECOND = 32_503_680_000_000  # the year 3000
 _DECIMAL = re.compile(r"[0-9]{1,15}\.[0-9]{1,9}")
 
@@ -111,8 +112,15 @@ class Envelope(BaseModel):
 
     @property
     def happened_at(self) -> int | None:
-        """The time of the change, else of sending, in Unix milliseconds (UTC)."""
-        return self.payload.time_stamp or self.event_ts
+        """The time of the change, else of sending, in Unix milliseconds (UTC).
+
+        No change is of the last century or happens a day after it was sent: such a time is none, and would put the event
+        before the meeting's creation or ahead of all later ones.
+        """
+        changed, sent = self.payload.time_stamp, self.event_ts
+        if changed and sent and sent > _FIRST_MILLISECOND:
+            return changed if _FIRST_MILLISECOND < changed < sent + _DAY else sent
+        return changed or sent
 
 
 def parse(raw: bytes) -> Envelope:

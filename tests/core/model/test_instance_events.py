@@ -45,7 +45,10 @@ class TestInstance:
             envelope_of("meeting.started", 2, uuid="second", start_time="2026-03-03T10:00:00Z"),
             envelope_of("meeting.ended", 3, uuid="first", end_time="2026-03-03T09:00:00Z"),
         )
-        assert {one.uuid: one.ended is None for one in instances_of(meeting)} == {"first": False, "second": True}
+        assert {one.uuid: one.ended is None for one in instances_of(meeting)} == {
+            "first": False,
+            "second": True,
+        }
 
     def test_an_end_whose_start_was_lost_is_an_end(self) -> None:
         ended = envelope_of(

@@ -5,6 +5,7 @@ A value that cannot be right leaves what is known. Sources: https://developers.z
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from core.render import render
 from tests.core.events import NUMBER, event
 from tests.core.render.test_hard_inputs import (
     BEFORE,
+    JOIN,
     SERIES,
     SINGLE,
     SITE,
@@ -26,6 +28,7 @@ from tests.core.render.test_hard_inputs import (
     folded,
     html,
     said,
+    shown,
     starts,
     updated,
     vevents,
@@ -170,6 +173,20 @@ class TestUpdate:
         dates = [date(1, told), *WEEKS[2:]]
         found = starts(folded(created(base=SERIES), updated(2, "all", occurrences=dates)))
         assert isinstance(told, float) or "02 18:00" in found
+
+    @pytest.mark.parametrize("zoom_type", [4, "4"])
+    def test_of_the_room_is_not_of_the_meeting(self, zoom_type: Any) -> None:
+        room = {
+            "topic": ROOM_NAME,
+            "duration": 5,
+            "settings": {"use_pmi": False},
+            "password": "7",
+            "uuid": "room",
+        }
+        told = updated(2, "single", type=zoom_type, join_url=f"{JOIN}?pwd=R", **room)
+        known = folded(created(**ROOM))
+        shared = {"password": "7", "join_url": f"{JOIN}?pwd=R"}
+        assert folded(created(**ROOM), told).object == {**known.object, **shared}
 
     @pytest.mark.parametrize("scope", ["single", "SINGLE", " single ", None, "", " ", 0, ["single"], "some"])
     def test_of_one_occurrence_leaves_the_others(self, scope: Any) -> None:
@@ -468,6 +485,15 @@ class TestCalendar:
         (found,) = vevents(folded(created(topic=topic)))
         assert str(found["SUMMARY"]) == " ".join(topic.split())
         assert all(line.decode() for line in feed(folded(created(topic=topic))).split(b"\r\n") if line)
+
+
+class TestDetails:
+    @pytest.mark.parametrize(
+        "told", ["2026-12-01T19:00:00", "2026-12-01T19:00:00+01:00", "2026-12-01T18:00:00.5Z"]
+    )
+    def test_start_is_in_utc(self, told: str) -> None:
+        details = json.loads(shown(folded(created(start_time=told))).field["details"])
+        assert details["start_time"] == "2026-12-01T18:00:00Z"
 
 
 class TestStartLink:

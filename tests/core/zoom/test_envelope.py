@@ -199,6 +199,13 @@ class TestHappenedAt:
         assert parse(raw(event(at=told))).happened_at == NOW * 1000
         assert parse(raw(event(at=5, payload={"time_stamp": told}))).happened_at == NOW * 1000
 
+    @pytest.mark.parametrize("told", [0, 5, -1, NOW, NOW * 1000 + 2 * 86_400_000, "soon", None])
+    def test_is_when_it_was_told_where_the_change_has_an_impossible_time(self, told: Any) -> None:
+        sent = (NOW + 100) * 1000
+        assert parse(raw(event(at=sent, payload={"time_stamp": told}))).happened_at in (
+            (NOW * 1000,) if told == NOW else (sent,)
+        )
+
     def test_is_not_known_without_either(self) -> None:
         assert parse(raw(event(at=None))).happened_at is None
 
