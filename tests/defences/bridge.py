@@ -645,6 +645,14 @@ OF_BRIDGE = (
         ("core/zoom/test_join_link.py::test_a_link_to_start_a_meeting_is_shown_to_nobody",),
     ),
     Defence(
+        "a start link in another field is not stored",
+        _SHOWN,
+        "core/zoom/join_link.py",
+        "return bool(_START_LINK.search(url))",
+        "return False",
+        ("core/render/test_odd_values.py::TestStartLink",),
+    ),
+    Defence(
         "an address of a page holds no passcode",
         _SHOWN,
         "core/render/labels.py",
