@@ -126,10 +126,12 @@ class Bridge:
         fold_worker = FoldWorker(store, wake_after_fold, clock)
         account_clients = AccountClients(store, clock=now)
         ingest = Ingest(store, fold_worker.wake, now)
+        bulk_job = BulkJob(store, health_checker.on_checked, wake_jobs, mirror_worker.wake, clock)
         kinds: dict[str, JobKind] = {
             apply_rules.KIND: ApplyRulesJob(store, mirror_worker.wake, clock),
             apply_rules.PLUGINS_KIND: ApplyRulesJob(store, mirror_worker.wake, clock),
-            bulk.KIND: BulkJob(store, health_checker.on_checked, wake_jobs, mirror_worker.wake, clock),
+            bulk.KIND: bulk_job,
+            bulk.CHANGE_KIND: bulk_job,
             SELF_TEST: SelfTestJob(store, fold_worker.wake, mirror_worker.wake, now),
             CLEANUP: CleanupJob(store, fold_worker.wake, now),
             import_job.KIND: ImportJob(store, account_clients, fold_worker.wake, now, trash_limits=limits),

@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from core.store.sites.sites import Site
 
 KIND = "bulk"
+CHANGE_KIND = "bulk-change"
+"""The same job, where it only changes the bridge's database: it waits for no check or test of other sites."""
+KINDS = (KIND, CHANGE_KIND)
 MOST_SITES = 2000
 """Sites of one job."""
 _CHECKED_AT_ONCE = 8
@@ -68,6 +71,9 @@ class BulkAction(StrEnum):
     RESUME = "resume"
     TAG = "tag"
     UNTAG = "untag"
+
+
+_CHANGES = (BulkAction.PAUSE, BulkAction.RESUME, BulkAction.TAG, BulkAction.UNTAG)
 
 
 def enqueue(
@@ -95,7 +101,8 @@ def enqueue(
         arguments["tag"] = sites.read_tag(tag)
     if action is BulkAction.COPY:
         arguments |= {"source": source, "previewed": previewed}
-    return job_runner.enqueue(KIND, arguments, site_id=viewer_site, requested_by=requested_by)
+    kind = CHANGE_KIND if action in _CHANGES else KIND
+    return job_runner.enqueue(kind, arguments, site_id=viewer_site, requested_by=requested_by)
 
 
 @dataclass(slots=True)

@@ -62,7 +62,11 @@ class Bench:
         self.checked: list[str] = []
         self.bulk = BulkJob(store, self.checked.append, clock=self.clock, check=look)
         single = Single()
-        kinds: dict[str, JobKind] = {bulk.KIND: self.bulk, SELF_TEST: single, apply_rules.KIND: single}
+        kinds: dict[str, JobKind] = {
+            **dict.fromkeys(bulk.KINDS, self.bulk),
+            SELF_TEST: single,
+            apply_rules.KIND: single,
+        }
         self.jobs = JobRunner(store, kinds, clock=self.clock)
 
     def run(self, action: BulkAction, *names: str, **more: str) -> dict[str, tuple[str, str]]:
@@ -172,6 +176,11 @@ class TestRequests:
         names = [f"s{number}" for number in range(bulk.MOST_SITES + 1)]
         with pytest.raises(TooManySitesError):
             bulk.enqueue(bench.jobs, BulkAction.CHECK, names, requested_by="")
+
+    def test_of_changes_wait_for_no_test(self, bench: Bench) -> None:
+        bulk.enqueue(bench.jobs, BulkAction.TEST, ["s1"], requested_by="")
+        bulk.enqueue(bench.jobs, BulkAction.PAUSE, ["s1"], requested_by="")
+        assert [job.arguments["action"] for job in bench.jobs.claim()] == ["test", "pause"]
 
     def test_of_one_site_reach_no_other(self, bench: Bench) -> None:
         job = bulk.enqueue(bench.jobs, BulkAction.CHECK, ["s1", "s2"], requested_by="wanda", viewer_site="s1")

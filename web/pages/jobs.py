@@ -74,7 +74,7 @@ class JobHandler(PageHandler):
     async def get(self, number: str) -> None:
         job = await self._job(number)
         view = job_view(job, self.words)
-        if job.kind == bulk.KIND:
+        if job.kind in bulk.KINDS:
             text = self.get_query_argument("page", "")
             page = int(text) if re.fullmatch(r"[1-9][0-9]{0,3}", text, re.ASCII) else 1
             results = await self.blocking(partial(_results, self.bridge, job.id, page))

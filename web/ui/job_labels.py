@@ -67,6 +67,18 @@ _DRIFTS = {
     "failing": _("Failed updates"),
 }
 
+_BULK = JobLabels(
+    _("Action for several sites"),
+    {
+        "failed": _("Failed"),
+        "pending": _("Pending"),
+        "skipped": _("Skipped"),
+        "done": _("Done"),
+    },
+    "/sites",
+    _("Sites"),
+)
+
 # By the kind of the job. Whoever adds a kind adds its words here.
 JOB_LABELS: dict[str, JobLabels] = {
     replay.KIND: JobLabels(
@@ -92,17 +104,7 @@ JOB_LABELS: dict[str, JobLabels] = {
     backfill_job.KIND: JobLabels(_("Backfill from Zoom"), _DRIFTS, "/accounts", _("Zoom accounts")),
     apply_rules.KIND: JobLabels(_("Apply rules to a site"), {}, "/settings", _("Settings")),
     apply_rules.PLUGINS_KIND: JobLabels(_("Adapt pages to a site's plugins"), {}, "/sites", _("Sites")),
-    bulk.KIND: JobLabels(
-        _("Action for several sites"),
-        {
-            "failed": _("Failed"),
-            "pending": _("Pending"),
-            "skipped": _("Skipped"),
-            "done": _("Done"),
-        },
-        "/sites",
-        _("Sites"),
-    ),
+    **dict.fromkeys(bulk.KINDS, _BULK),
     cleanup.SELF_TEST: JobLabels(_("Site self-test"), {}, "/sites", _("Sites")),
     cleanup.CLEANUP: JobLabels(_("Self-test cleanup"), {}, "/sites", _("Sites")),
 }
