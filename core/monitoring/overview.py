@@ -18,7 +18,7 @@ from core.store.events.stats import HOUR
 from core.store.sites import facts as site_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -98,8 +98,10 @@ def current_alerts(
 
 
 def _with_usual_gaps(found: _Found, week: WeekStats) -> list[SiteFacts]:
+    busy = hourly.busy_hours(week)
     return [
-        replace(site, usual_gap=_usual_gap(week, found.accounts.get(site.id, ()))) for site in found.sites
+        replace(site, usual_gap=_usual_gap(week, busy, found.accounts.get(site.id, ())))
+        for site in found.sites
     ]
 
 
@@ -152,8 +154,8 @@ def disk(store: Store) -> Disk | None:
     return Disk(usage.free, usage.total)
 
 
-def _usual_gap(week: WeekStats, accounts: Sequence[str]) -> int | None:
+def _usual_gap(week: WeekStats, busy: Mapping[str, Collection[int]], accounts: Sequence[str]) -> int | None:
     if not week.is_whole:
         return len(week.hours) * HOUR  # no usual gap before the week is counted
-    gap = hourly.longest_gap(week, frozenset(accounts))
+    gap = hourly.longest_gap(busy, accounts)
     return None if gap is None else (gap + 1) * HOUR

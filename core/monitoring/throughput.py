@@ -19,7 +19,7 @@ from core.store.events.log import Outcome
 from core.store.events.stats import HOUR, HourlyCount, LatencySample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from core.store.db.engine import Store
 
@@ -173,14 +173,23 @@ def latency(hours: Iterable[HourStats], site_id: str | None = None) -> Latency:
     return Latency(len(weighed), _quantile(weighed, 0.5), _quantile(weighed, 0.95))
 
 
-def longest_gap(week: WeekStats, accounts: Collection[str]) -> int | None:
+def busy_hours(week: WeekStats) -> dict[str, set[int]]:
+    """Return the hours of the week with events, by account: their places, 0 for the oldest."""
+    found: dict[str, set[int]] = {}
+    for place, hour in enumerate(week.hours):
+        for count in hour.counts:
+            if count.number:
+                found.setdefault(count.account_id, set()).add(place)
+    return found
+
+
+def longest_gap(busy: Mapping[str, Collection[int]], accounts: Iterable[str]) -> int | None:
     """Return the longest time without an event of these accounts between two hours that had some, in hours.
 
-    None where fewer than two hours had any: then nothing is usual.
+    `busy` are the hours with events, by account. None where fewer than two hours had any: then nothing is usual.
     """
-    busy = [place for place, hour in enumerate(week.hours) if outcomes([hour], accounts)]
-    gaps = [later - earlier - 1 for earlier, later in itertools.pairwise(busy)]
-    return max(gaps, default=None)
+    hours = sorted({hour for account_id in accounts for hour in busy.get(account_id, ())})
+    return max((later - earlier - 1 for earlier, later in itertools.pairwise(hours)), default=None)
 
 
 def _quantile(weighed: Sequence[tuple[int, float]], part: float) -> int | None:

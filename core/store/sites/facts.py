@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from core.store.events.waiting import WaitingSummary
 
-_MOST_GROUPS = 200
+_MOST_GROUPS = 5_000  # of all sites: each has few
 
 
 _COLUMNS = [name for name in SiteFacts.__dataclass_fields__ if name in sites.c and name != "fault_message"]

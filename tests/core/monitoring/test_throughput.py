@@ -11,6 +11,7 @@ from core.monitoring.throughput import (
     Latency,
     Throughput,
     WeekStats,
+    busy_hours,
     days,
     latency,
     longest_gap,
@@ -225,10 +226,10 @@ class TestGap:
         [((), None), ((0, 0, 3, 0), None), ((0, 3, 3, 0), 0), ((1, 0, 0, 1, 0, 1, 0, 0, 0), 2)],
     )
     def test_is_the_longest_between_two_hours_with_events(self, events: tuple[int, ...], gap: int) -> None:
-        assert longest_gap(week(*events), {ACCOUNT}) == gap
+        assert longest_gap(busy_hours(week(*events)), {ACCOUNT}) == gap
 
     def test_is_of_the_accounts_that_matter(self) -> None:
-        assert longest_gap(week(1, 0, 1), {"another"}) is None
+        assert longest_gap(busy_hours(week(1, 0, 1)), {"another"}) is None
 
 
 class TestTimes:
