@@ -190,9 +190,9 @@ def tag(
     as_json: bool,
     instance: Instance,
 ) -> None:
-    """Add tags to each SITE (its address or ID), or remove some.
+    """Add tags to sites, or remove some.
 
-    Tags group sites, for example by customer: lists are filtered by them.
+    SITE is an address or ID. Tags group sites, for example by customer: lists are filtered by them.
     """
     _require(sites, with_tag, every)
     if not (add or remove):
