@@ -86,3 +86,4 @@ require_once __DIR__ . '/page-html.php';
 require_once __DIR__ . '/admin.php';
 require_once __DIR__ . '/admin-list.php';
 require_once __DIR__ . '/updater.php';
+require_once __DIR__ . '/alerts.php';

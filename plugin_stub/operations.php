@@ -110,8 +110,23 @@ function zoombridge_sync_fields( string $name ): ?array {
 	$kinds  = array( 'authors', 'categories' );
 	$fields = array(
 		'hello'   => array(
-			'call'  => array( 'type' => 'boolean' ),
-			'visit' => array( 'required' => false ) + $id,
+			'call'   => array( 'type' => 'boolean' ),
+			'visit'  => array( 'required' => false ) + $id,
+			'alerts' => zoombridge_sync_object_schema(
+				array(
+					'count'  => array(
+						'type'     => 'integer',
+						'minimum'  => 0,
+						'maximum'  => 9999,
+						'required' => true,
+					),
+					'digest' => array(
+						'type'     => 'string',
+						'pattern'  => '^[0-9a-f]{16}\z',
+						'required' => true,
+					),
+				)
+			),
 		),
 		'find'    => array(
 			'numbers' => array(
@@ -353,7 +368,8 @@ function zoombridge_sync_look_ahead( array $operations ): void {
  * @since 0.2.0
  *
  * @param array $message   The message.
- * @param array $operation The operation: whether to `call` the bridge, too, and the number of its `visit`.
+ * @param array $operation The operation: whether to `call` the bridge, too, the number of its `visit`,
+ *                         and the `alerts` of this site.
  * @return array The result.
  */
 function zoombridge_sync_hello( array $message, array $operation ): array {
@@ -362,6 +378,9 @@ function zoombridge_sync_hello( array $message, array $operation ): array {
 	if ( isset( $operation['visit'] ) ) {
 		$asked['visit'] = (int) zoombridge_read_option_row( 'zoombridge_visit' );
 		zoombridge_write_option_row( 'zoombridge_visit', (string) $operation['visit'] );
+	}
+	if ( isset( $operation['alerts'] ) ) {
+		zoombridge_store_alerts( $operation['alerts'] );
 	}
 	return $asked + array(
 		'version'    => ZOOMBRIDGE_VERSION,

@@ -336,7 +336,7 @@ function zoombridge_sync_forget(): void {
 	global $wpdb;
 	$wpdb->query(
 		"DELETE FROM {$wpdb->options}
-		WHERE option_name IN ('zoombridge_epoch', 'zoombridge_highest', 'zoombridge_visit')
+		WHERE option_name IN ('zoombridge_epoch', 'zoombridge_highest', 'zoombridge_visit', 'zoombridge_alerts')
 		OR ( option_name >= 'zoombridge_gone_0' AND option_name < 'zoombridge_gone_A' )
 		OR ( option_name >= 'zoombridge_changed_0' AND option_name < 'zoombridge_changed_A' )"
 	);

@@ -20,6 +20,7 @@ from core.sites import apply_rules, site_changes
 from core.sites.address_approval import asked_of
 from core.sites.diagnosis import describe_clock_skew, diagnose_zoom, newest_refused
 from core.sites.vczapi_versions import vczapi_findings
+from core.store.alerts import open_alerts
 from core.store.db import clock as store_clock
 from core.store.events import quarantine
 from core.store.posts import standing, visits
@@ -71,9 +72,10 @@ def check(
     """
     with store.reading() as connection:
         site = sites.load(connection, site_id, store.sealer)
+        alerts = open_alerts.told_to_site(connection, site_id, now=store_clock.now(connection, clock))
     try:
         with site_client.connect(site, timeout=_TIMEOUT) as client:
-            answer = _greet(site, client)
+            answer = _greet(site, client, alerts)
             has_left = site.left_at is not None and isinstance(answer, SiteFaultError)
             seconds = CHECK_SECONDS_WHEN_LEFT if has_left else CHECK_SECONDS
             delay = int(seconds * 1000 * (1 + _JITTER * (2 * chance() - 1)))
@@ -91,10 +93,12 @@ def check(
         return facts
 
 
-def _greet(site: Site, client: SyncClient) -> tuple[SyncClient, Greeting] | SiteFaultError:
+def _greet(
+    site: Site, client: SyncClient, alerts: tuple[int, str]
+) -> tuple[SyncClient, Greeting] | SiteFaultError:
     try:
         client.doorway = Doorway.REST  # perhaps it is open again
-        return client, client.hello(call=True, visit=site.visits + 1)
+        return client, client.hello(call=True, visit=site.visits + 1, alerts=alerts)
     except SiteFaultError as error:
         return error
 

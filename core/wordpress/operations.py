@@ -38,11 +38,13 @@ class Position(NamedTuple):
 class Hello:
     """Read what the plugin and the site can do; returns a `Greeting`. With `call`, the plugin calls the bridge.
 
-    `visit` (from 1) is stored by the site, which answers with the one before.
+    `visit` (from 1) is stored by the site, which answers with the one before. `alerts` is the number of critical alerts of
+    the site and their digest, which its administrators are told.
     """
 
     call: bool = False
     visit: int | None = None
+    alerts: tuple[int, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,8 +399,9 @@ def document(operation: Operation, item: int) -> dict[str, Any]:
 
 def _of_site(operation: SiteOperation) -> dict[str, Any]:
     match operation:
-        case Hello(call, visit):
-            return {"call": call or None, "visit": visit}
+        case Hello(call, visit, alerts):
+            told = None if alerts is None else {"count": alerts[0], "digest": alerts[1]}
+            return {"call": call or None, "visit": visit, "alerts": told}
         case Outcome(nonce):
             return {"n": nonce}
         case Choices(kind):

@@ -217,12 +217,14 @@ class SyncClient:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def hello(self, *, call: bool = False, visit: int | None = None) -> Greeting:
+    def hello(
+        self, *, call: bool = False, visit: int | None = None, alerts: tuple[int, str] | None = None
+    ) -> Greeting:
         """Return what the plugin and the site can do. With `call`, the plugin calls the bridge, which takes 2.5 s at most.
 
-        `visit` counts the bridge's visits; the greeting holds the one that the site knew before.
+        `visit` counts the bridge's visits; the greeting holds the one that the site knew before. `alerts`: see `Hello`.
         """
-        greeting = self._one(Hello(call, visit))
+        greeting = self._one(Hello(call, visit, alerts))
         assert isinstance(greeting, Greeting)  # noqa: S101 - what `result_of` returns for Hello
         return greeting
 

@@ -19,6 +19,7 @@ from core.monitoring.throughput import Throughput
 from core.store.alerts import channels, deliveries, open_alerts
 from core.store.alerts.deliveries import MessageKind
 from core.store.db import clock as store_clock
+from core.store.sites import health
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -104,6 +105,9 @@ class AlertWatcher:
             logger.warning("alert_critical", alert=alert.id, kind=alert.kind, site=alert.site_id)
         for alert in changes.ended:
             logger.info("alert_ended", alert=alert.id, kind=alert.kind, site=alert.site_id)
+        # With its next check, each of these sites is told for its notice in wp-admin.
+        for site_id in {alert.site_id for alert in (*changes.began, *changes.ended) if alert.site_id}:
+            health.request_check(connection, site_id)
         queued = 0
         for channel in channels.list_all(connection, self.store.sealer):
             if channel.is_paused:

@@ -6,6 +6,7 @@ the caller's transaction; times are Unix milliseconds (UTC).
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -72,6 +73,16 @@ def list_all(connection: Connection, *, site_id: str | None = None) -> dict[str,
         row["id"]: OpenAlert(**{**row, "handling": Handling(row["handling"])})
         for row in connection.execute(query).mappings()
     }
+
+
+def told_to_site(connection: Connection, site_id: str, *, now: int) -> tuple[int, str]:
+    """Return the number of a site's critical alerts that nobody has handled, and a digest that changes with them."""
+    ids = [
+        alert.id
+        for alert in list_all(connection, site_id=site_id).values()
+        if alert.sent_at is not None and not alert.is_quiet(now)
+    ]
+    return len(ids), hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()[:16]
 
 
 def save(connection: Connection, alert: OpenAlert) -> None:

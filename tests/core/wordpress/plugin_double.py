@@ -121,6 +121,7 @@ class PluginDouble:
     graves: dict[str, tuple[int, int]] = field(default_factory=dict)  # positions of deletions, by number
     changes: dict[int, dict[str, Any]] = field(default_factory=dict)  # of others, by post
     visit: int = 0
+    alerts: dict[str, Any] | None = None
     others: list[int] = field(
         default_factory=list
     )  # posts that are not managed, of meetings that have a managed one
@@ -456,6 +457,7 @@ class PluginDouble:
         called: dict[str, Any] = {"bridge": self.bridge} if operation.get("call") else {}
         if "visit" in operation:
             called["visit"], self.visit = self.visit, operation["visit"]
+        self.alerts = operation.get("alerts", self.alerts)
         return (
             called
             | {

@@ -283,6 +283,26 @@ def kinds_of(alerts: Sequence[Alert]) -> list[str]:
 
 
 class TestGrouping:
+    def test_the_site_is_told_how_many_there_are(self, bench: Bench) -> None:
+        def told() -> int:
+            bench.check()
+            assert bench.wordpress.plugin.alerts is not None
+            count: int = bench.wordpress.plugin.alerts["count"]
+            return count
+
+        assert told() == 0
+        bench.wordpress.plugin.nonces_are_unique = False
+        bench.check()
+        with bench.store.reading() as connection:
+            before = health.next_check(connection, silent=False, underway=[])
+        bench.look()
+        with bench.store.reading() as connection:
+            after = health.next_check(connection, silent=False, underway=[])
+        assert (after or 0) < (before or 0), "at once, not with the next check"
+        assert told() == 1
+        bench.handle(Handling.ACKNOWLEDGED)
+        assert told() == 0
+
     def test_one_message_for_all_of_one_look(self, bench: Bench) -> None:
         for number in (2, 3, 4):
             connected(bench.store, f"s{number}")
