@@ -29,6 +29,7 @@ KEEP_VISITORS_DAYS = 90
 
 _LONGEST = 200
 _MOST_LISTED = 50
+_MOST_CHANGES = 5
 
 
 class Action(StrEnum):
@@ -93,6 +94,21 @@ class Action(StrEnum):
 
 SUBJECTS = tuple(dict.fromkeys(action.partition(".")[0] for action in Action))
 """The subjects of all actions."""
+
+
+OF_CONNECTION = (
+    Action.RULES_CHANGED,
+    Action.SECRET_ADDED,
+    Action.SECRET_REMOVED,
+    Action.SITE_CONNECTED,
+    Action.SITE_MOVED,
+    Action.SITE_KEY,
+    Action.SITE_SERVER_PASSWORD,
+    Action.ADDRESS_ALLOWED,
+    Action.SITE_LEFT,
+    Action.SITE_BACK,
+)
+"""What changes how events come from Zoom to the pages of a site."""
 
 
 class ActorKind(StrEnum):
@@ -263,6 +279,21 @@ def page(
     found = [_entry(row) for row in connection.execute(query.order_by(audit_log.c.id.desc())).mappings()]
     more_newer = before is not None and _exists(connection, matching, audit_log.c.id >= before)
     return AuditPage(found[:limit], more_newer, len(found) > limit)
+
+
+def connection_changes(connection: Connection, site_id: str, *, since: int) -> list[AuditEntry]:
+    """Return what has changed after `since` (Unix milliseconds) in how a site is connected, the oldest first; at most 5."""
+    rows = connection.execute(
+        select(audit_log)
+        .where(
+            audit_log.c.site_id == site_id,
+            audit_log.c.at > since,
+            audit_log.c.action.in_([action.value for action in OF_CONNECTION]),
+        )
+        .order_by(audit_log.c.id)
+        .limit(_MOST_CHANGES)
+    )
+    return [_entry(row) for row in rows.mappings()]
 
 
 def count(connection: Connection, wanted: AuditFilter) -> int:

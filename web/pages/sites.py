@@ -23,6 +23,7 @@ from core.model import rules
 from core.monitoring import site_list
 from core.monitoring.site_list import LONGEST_SEARCH, SiteFilter, SiteSort, SiteState
 from core.selftest import job as selftest_job
+from core.selftest.later_changes import LaterChanges, later_changes
 from core.sites import health_check, pairing
 from core.sites.address_approval import allow
 from core.sites.diagnosis import RefusedRequests, Stage
@@ -41,6 +42,7 @@ from web.pages.server_login import read_server_login
 from web.pages.shared_throughput import shared_throughput
 from web.pages.subscription import SUBSCRIPTION
 from web.pages.webhooks import save_tokens, secret_token_problem
+from web.ui.audit_labels import ACTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from core.sites.pairing import Pairing, PairingCode
     from core.sites.preview import Preview
     from core.sites.setup_steps import SetupItem
+    from core.store.audit import Action
     from core.store.jobs import Job
     from core.store.sites.sites import Site
     from web.pages.subscription import EventGroups
@@ -68,7 +71,10 @@ _LONGEST = 200
 
 @dataclass(frozen=True, slots=True)
 class SiteStatus:
-    """A site's health facts, setup steps, quarantined requests that may be Zoom's (`held`) and latest self-test."""
+    """A site's health facts, setup steps, quarantined requests that may be Zoom's (`held`) and latest self-test.
+
+    `later`: what has happened since that.
+    """
 
     site: Site
     health: Mapping[FactName, HealthFact]
@@ -76,6 +82,7 @@ class SiteStatus:
     refused: RefusedRequests
     held: int
     report: selftest_job.SelfTestReport | None
+    later: LaterChanges
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +152,8 @@ class SiteView:
     is_checking: bool
     subscription: dict[str, EventGroups]
     report: selftest_job.SelfTestReport | None
+    later: LaterChanges
+    actions: Mapping[Action, str]
     stages: type[Stage]
     done: str
     asks_login: bool
@@ -417,6 +426,8 @@ class SiteHandler(SitePage):
             is_checking=underway,
             subscription=SUBSCRIPTION,
             report=state.report,
+            later=state.later,
+            actions=ACTIONS,
             stages=Stage,
             done=done,
             asks_login=any(fact.message == messages.SERVER_ASKS_PASSWORD for fact in state.health.values()),
@@ -540,6 +551,7 @@ def _status(bridge: Bridge, site_id: str) -> SiteStatus:
         held = quarantine.suspects(connection, site_id, store.sealer, health_check.MOST_QUARANTINED)
         count = quarantine.count_suspects(connection, site_id)
         report = selftest_job.latest_report(connection, site_id)
+        later = later_changes(connection, site_id, report)
         has_page = sites.has_page(connection, site_id, but_of=probe_account_id(site_id))
         stored = health.facts(connection, site_id)
     facts = stored | {fact.name: fact for fact in health_check.zoom_facts(site, tokens, held)}
@@ -552,7 +564,7 @@ def _status(bridge: Bridge, site_id: str) -> SiteStatus:
         refused=refused,
         has_page=has_page,
     )
-    return SiteStatus(site, facts, setup_checklist(setup), refused, count, report)
+    return SiteStatus(site, facts, setup_checklist(setup), refused, count, report, later)
 
 
 def is_set_up(bridge: Bridge, site_id: str) -> bool:

@@ -86,6 +86,10 @@ def happens(store: Store, *changes: Callable[[Any], None]) -> None:
         store.write(change)
 
 
+def now_ms() -> int:
+    return int(time.time() * 1000)
+
+
 def kept_test(
     store: Store, bridge: Bridge, progress: Progress, state: JobState | None = JobState.DONE
 ) -> None:
@@ -108,7 +112,11 @@ def kept_test(
         )
         if state is not None:
             jobs.end(
-                connection, held, state, message="It broke." if state is JobState.FAILED else None, now=5
+                connection,
+                held,
+                state,
+                message="It broke." if state is JobState.FAILED else None,
+                now=now_ms(),
             )
 
     store.write(keep)
@@ -637,6 +645,36 @@ class TestTest:
         assert "Everything works" in words(answer)
         assert "data-live" not in Elements(answer).named("zb-test")
         assert "Send another test event" in words(answer)
+
+    @both_stores
+    def test_whose_result_newer_facts_have_overtaken_says_so(
+        self, door: Door, store: Store, bridge: Bridge
+    ) -> None:
+        passed = Progress(lines=[StepReport(stage, True, 1) for stage in Stage], step=SelfTestStep.ENDED)
+        kept_test(store, bridge, passed)
+        ended = now_ms()
+        well = HealthFinding(FactName.WORDPRESS, True, "It answers.")
+        happens(store, lambda connection: health.replace_checked(connection, "s1", [well], now=ended + 9))
+        assert "out of date" not in words(door.get("/sites/s1")), "what works says nothing against it"
+        wrong = HealthFinding(FactName.CLOCK, False, messages.NOT_PAIRED)
+        happens(store, lambda connection: health.replace_checked(connection, "s1", [wrong], now=ended - 9000))
+        assert "out of date" not in words(door.get("/sites/s1")), "that was known before"
+        happens(
+            store,
+            lambda connection: health.replace_checked(connection, "s1", [], now=ended + 9),
+            lambda connection: health.replace_checked(connection, "s1", [wrong], now=ended + 10),
+            lambda connection: rules.save(connection, "s1", Rules(show_host=True)),
+        )
+        shown = words(door.get("/sites/s1"))
+        assert "The test passed when it ran. This result is out of date. Since the test:" in shown
+        assert ": Rules changed" in shown
+        assert "a check has found:" in shown
+        assert "Everything works" not in shown
+        failed = Diagnosis(Stage.ANSWERED, Cause.BLOCKED, "No.", "Allow it.")
+        kept_test(store, bridge, Progress(diagnosis=failed, step=SelfTestStep.ENDED))
+        happens(store, lambda connection: health.replace_checked(connection, "s1", [well], now=now_ms() + 9))
+        shown = words(door.get("/sites/s1"))
+        assert "works again: It answers." in shown
 
     def test_that_did_not_names_the_stage_and_what_to_do(
         self, door: Door, store: Store, bridge: Bridge
