@@ -17,6 +17,7 @@ from core.model.meeting import MeetingState
 from core.model.rules import JoinLink, Rules
 from tests.conftest import STUB
 from tests.plugin_stub.conftest import VCZAPI, sign_in
+from tests.plugin_stub.event_schema import problems
 from tests.plugin_stub.visitors import DAY, HOUR, MINUTE, Writer, meeting, webinar, weekly
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def event(page: str) -> dict[str, Any]:
     """Return the description for search engines."""
     [text] = re.findall(r'<script type="application/ld\+json">(.*?)</script>', page, re.DOTALL)
     found: dict[str, Any] = json.loads(text)
+    assert problems(found) == []
     return found
 
 
@@ -391,6 +393,14 @@ class TestEvent:
             },
             "description": "Bring <b>notes</b> & pens",
         }
+        for name, wrong in (
+            ("name", " "),
+            ("startDate", "2098-07-01T18:00:00"),
+            ("location", post),
+            ("offers", {}),
+        ):
+            assert problems(found | {name: wrong}), name
+        assert problems({name: value for name, value in found.items() if name != "organizer"})
         assert datetime.fromisoformat(found["endDate"]) - datetime.fromisoformat(found["startDate"]) == HOUR
 
     def test_says_that_a_series_is_cancelled_and_nothing_of_others(self, writer: Writer) -> None:
