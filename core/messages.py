@@ -915,6 +915,14 @@ ALERT_NO_EVENT = _("Zoom has validated the endpoint, but no event has arrived ye
 ALERT_QUIET = _("No event has arrived for longer than usual.")
 ALERT_BEHIND = _("Page updates that have been pending for long: %(count)d.")
 
+# Of the mail with a link for a new password.
+PASSWORD_MAIL_SUBJECT = _("Choose a new password")
+PASSWORD_MAIL_INTRO = _(
+    "Somebody, probably you, has asked for a new password of the user %(name)s on %(address)s. With this link you choose one; it "
+    "works once, and for an hour:"
+)
+PASSWORD_MAIL_IGNORE = _("If that was not you, ignore this message: nothing has changed.")
+
 # The frame of what is sent.
 ALERT_SUBJECT_CRITICAL = _("Needs attention: %(where)s")
 ALERT_SUBJECT_ENDED = _("Resolved: %(where)s")

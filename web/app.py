@@ -8,11 +8,13 @@ from tornado.web import Application
 
 from core.auth.passwords import Passwords
 from core.auth.service import AuthService
+from core.monitoring.notify.password_mail import PasswordMailer
 from web.http.batcher import EVENT_LIMITS, Batcher
 from web.http.inflight import InFlight
 from web.pages.not_found import NotFoundHandler
 from web.signin.handlers import SignInGuard
 from web.stub.updates import PluginUpdates
+from web.ui.message_translation import translate_to
 from web.urls import urls
 from web.webhooks.dispatcher import Dispatcher
 
@@ -45,7 +47,8 @@ def make_app(
         return True
 
     batcher = Batcher(send, event_limits)
-    sign_in = SignInGuard(auth, dispatcher.executor, public_url)
+    mailer = PasswordMailer(auth, translate_to, public_url)
+    sign_in = SignInGuard(auth, dispatcher.executor, public_url, mailer=mailer)
     return Application(
         list(
             urls(

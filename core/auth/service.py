@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[\w.@-]{2,60}")
 _MOST_USERS = 500
+_MAIL_ADDRESS = re.compile(r"[a-z0-9_.-]+@[a-z0-9-]+(\.[a-z0-9-]+)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +335,25 @@ class AuthService:
             return one_time_links.issue(connection, link, now=clock.now(connection, self.clock))
 
         return self.store.write(issue)
+
+    def link_by_mail(self, name: str) -> tuple[str, str] | None:
+        """Return a user's e-mail address, and the token of a link by which they choose a new password within an hour.
+
+        None for an unknown user, and for one whose name is no e-mail address.
+        """
+        name = canonical(name)
+        with self.store.reading() as connection:
+            user = users.find(connection, name)
+        if user is None or not _MAIL_ADDRESS.fullmatch(name):
+            return None
+
+        def issue(connection: Connection) -> str:
+            link = OneTimeLink(Purpose.PASSWORD, name, user.role)
+            audit.record(connection, Action.USER_LINK, name, purpose=Purpose.PASSWORD.value)
+            now = clock.now(connection, self.clock)
+            return one_time_links.issue(connection, link, now=now, is_by_mail=True)
+
+        return name, self.store.write(issue)
 
     def from_wordpress(self, site_id: str, name: str) -> str:
         """Return a token by which an administrator of a site signs in at the bridge's own address."""

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from babel.support import NullTranslations
 
     from core.auth.service import AuthService
+    from core.monitoring.notify.password_mail import PasswordMailer
     from core.store.auth.one_time_links import OneTimeLink
     from core.store.auth.sessions import Session
 
@@ -62,6 +63,9 @@ class SignInGuard:
     # password, entered again and again, makes no code free to guess.
     code_throttle: Throttle = field(default_factory=Throttle)
     devices: DeviceBudget = field(default_factory=DeviceBudget)
+    # Sends links for a new password; None: not at all.
+    mailer: PasswordMailer | None = None
+    mail_throttle: Throttle = field(default_factory=Throttle)
 
     async def run_blocking(self, function: Callable[..., T], *arguments: Any) -> T:
         """Run a store call in a thread."""
@@ -206,6 +210,11 @@ class SignInPageHandler(Handler):
         values = {"pending": pending, "to": to, "problem": problem, "error": error}
         self.show("pages/signin-code.jinja", status=status, **values)
 
+    async def sends_links(self) -> bool:
+        """Whether links for a new password can be sent by e-mail."""
+        mailer = self.sign_in.mailer
+        return mailer is not None and await self.sign_in.run_blocking(mailer.is_available)
+
     def show_used_link(self) -> None:
         """Respond that a link is no longer valid."""
         self.show("pages/link-expired.jinja", status=403)
@@ -268,7 +277,29 @@ class SignInHandler(SignInPageHandler):
 
     async def _show_form(self, to: str, *, status: int, name: str = "", problem: str = "") -> None:
         has_users = await self.sign_in.run_blocking(self.auth.has_users)
-        self.show("pages/signin.jinja", status=status, to=to, name=name, problem=problem, has_users=has_users)
+        has_mail = await self.sends_links()
+        values = {"to": to, "name": name, "problem": problem, "has_users": has_users, "has_mail": has_mail}
+        self.show("pages/signin.jinja", status=status, **values)
+
+
+class ForgottenPasswordHandler(SignInPageHandler):
+    """`POST /signin/forgotten`: send a user a link for a new password, by e-mail."""
+
+    async def post(self) -> None:
+        """Give the same answer, at once, whether there is such a user or not."""
+        name = canonical(self.get_body_argument("name", "")[:200])
+        if self.sign_in.mailer is None or not await self.sends_links():
+            self.show("pages/forgotten.jinja", status=404, has_mail=False, problem="")
+            return
+        seconds = self.sign_in.mail_throttle.enter(name, self.address)
+        if seconds > 0:
+            error = TooManyAttemptsError(seconds)
+            self.set_header("Retry-After", str(error.seconds))
+            problem = refusal_message(self.words, error)
+            self.show("pages/forgotten.jinja", status=429, has_mail=True, problem=problem)
+            return
+        self.sign_in.mailer.request(name, self._language)
+        self.show("pages/forgotten.jinja", has_mail=True, problem="")
 
 
 class SignOutHandler(SignInPageHandler):

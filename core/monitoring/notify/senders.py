@@ -68,6 +68,13 @@ def send(
     return _send_mail(settings, mail(settings, text, delivery.message_id, now=now), tls)
 
 
+def send_text(
+    settings: EmailSettings, text: Text, message_id: str, *, now: float, tls: ssl.SSLContext | None = None
+) -> str:
+    """Send a text by e-mail; return how it was accepted. `now` in Unix seconds (UTC). Raises: DeliveryError."""
+    return _send_mail(settings, mail(settings, text, message_id, now=now), tls)
+
+
 # --- Webhooks -----------------------------------------------------------------------------------------------
 
 

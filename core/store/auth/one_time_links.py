@@ -36,6 +36,8 @@ LIFETIME = {
     Purpose.SITE: 60 * _SECOND,
     Purpose.ENTER: 600 * _SECOND,  # time to read a question
 }
+BY_MAIL = _HOUR
+"""How long a link for a new password is valid that a user has asked for (ms)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,15 @@ class OneTimeLink:
     site_name: str = field(default="", compare=False)
 
 
-def issue(connection: Connection, link: OneTimeLink, *, now: int) -> str:
-    """Create a link; returns its token. It replaces the link of the same user and purpose."""
+def issue(connection: Connection, link: OneTimeLink, *, now: int, is_by_mail: bool = False) -> str:
+    """Create a link; returns its token. It replaces the link of the same user and purpose.
+
+    One `is_by_mail` is valid for an hour and replaces none: everybody can ask for it.
+    """
     connection.execute(delete(one_time_links).where(one_time_links.c.expires_at <= now))
-    if link.purpose is not Purpose.FIRST:  # of which several processes may have printed one each
+    if (
+        link.purpose is not Purpose.FIRST and not is_by_mail
+    ):  # of which several processes may have printed one each
         cancel(connection, link.purpose, link.name, link.site_id)
     token = tokens.new()
     connection.execute(
@@ -65,7 +72,7 @@ def issue(connection: Connection, link: OneTimeLink, *, now: int) -> str:
             name=link.name,
             role=link.role,
             site_id=link.site_id,
-            expires_at=now + LIFETIME[link.purpose],
+            expires_at=now + (BY_MAIL if is_by_mail else LIFETIME[link.purpose]),
         )
     )
     return token
