@@ -333,8 +333,8 @@ OF_BRIDGE = (
         "links by mail replace none",
         _PAGES,
         "core/store/auth/one_time_links.py",
-        " and not is_by_mail:",
-        ":",
+        "Purpose.FIRST and not is_by_mail",
+        "Purpose.FIRST",
         ("core/monitoring/notify/test_password_mail.py::TestLink::test_leaves_the_link_of_an_administrator",),
     ),
     Defence(

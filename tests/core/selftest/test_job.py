@@ -58,8 +58,10 @@ class WholeDouble(SiteDouble):
         assert isinstance(answer, SitePost)
         return answer
 
-    def hello(self, *, call: bool = False, visit: int | None = None) -> Greeting:
-        assert (call, visit) == (True, None)
+    def hello(
+        self, *, call: bool = False, visit: int | None = None, alerts: tuple[int, str] | None = None
+    ) -> Greeting:
+        assert (call, visit, alerts) == (True, None, None)
         return Greeting("0.2.0", self.home, "stub", "", {}, True, "utf8mb4", True, "", self.called)
 
 

@@ -32,7 +32,7 @@ PLAIN = ("number", "kind", "join_url", "start_date_utc", "html", "revision")
 BRIDGE = {"address": "https://bridge.example.org", "reached": True, "status": 200, "message": ""}
 METAS = (*PLAIN, "details", "fields", "pro")
 FIELDS: dict[str, dict[str, type]] = {
-    "hello": {"call?": bool, "visit?": int},
+    "hello": {"call?": bool, "visit?": int, "alerts?": dict},
     "sweep": {"after": int},
     "find": {"numbers": list, "hint?": int},
     "read": {"post": int},
