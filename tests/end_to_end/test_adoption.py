@@ -38,7 +38,7 @@ def by_hand(pair: Pair, meeting: Meeting, **fields: Any) -> int:
 
 
 def kept_fields(pair: Pair, post: int) -> dict[str, Any]:
-    fields: dict[str, Any] = pair.site.php(
+    fields: dict[str, Any] = pair.site.command_line(
         "return get_post_meta( $post, '_meeting_fields', true );", post=post
     )
     return fields
@@ -207,7 +207,7 @@ class TestWithPlugin:
         """Its button "Disable join" keeps its word in the details, among what Zoom says."""
         post = by_hand(with_vczapi, meeting)
         with_vczapi.tell(meeting.created())
-        with_vczapi.site.php(
+        with_vczapi.site.command_line(
             """
             $details = get_post_meta( $post, '_meeting_zoom_details', true );
             $details->state = 'ended';
@@ -303,7 +303,7 @@ class TestFromPro:
         assert after["author"] == 1, "PRO gave it none"
         assert "Edited by hand." in after["content"]["raw"]
         assert OWN.items() <= kept_fields(with_pro, post).items()
-        pro = with_pro.site.php(
+        pro = with_pro.site.command_line(
             "return get_post_meta( $post, '_vczapi_pro_meeting_details', true );", post=post
         )
         assert (pro["frequency"], pro["registration"]) == ("2", {"of": ["PRO"]})

@@ -343,7 +343,7 @@ class TestWithVczapi:
             assert meeting.join_url in with_vczapi.page(meeting.number)
 
     def test_what_people_had_ticked_stays(self, with_vczapi: Pair, owner: Owner, shown: Meeting) -> None:
-        with_vczapi.site.php(
+        with_vczapi.site.command_line(
             """
             $fields = get_post_meta( $post, '_meeting_fields', true );
             update_post_meta( $post, '_meeting_fields', array( 'site_option_logged_in' => '1' ) + $fields );

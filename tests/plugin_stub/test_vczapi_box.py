@@ -67,7 +67,7 @@ class TestBox:
         assert "Show in the bridge" not in shown
 
     def test_copy_of_a_post_has_the_form(self, vczapi: VczapiSite, write: Callable[..., int]) -> None:
-        copy = vczapi.site.php(
+        copy = vczapi.site.command_line(
             """
             $id = wp_insert_post( array( 'post_type' => 'zoom-meetings', 'post_title' => 'Copy' ) );
             foreach ( get_post_meta( $post ) as $key => $values ) {

@@ -66,7 +66,7 @@ def twins(vczapi: VczapiSite, post: int) -> dict[str, Any]:
 
 def shown(vczapi: VczapiSite, post: int, key: str) -> Any:
     """Return a meta as VCZAPI reads it."""
-    return vczapi.site.php("return get_post_meta( $post, $key, true );", post=post, key=key)
+    return vczapi.site.command_line("return get_post_meta( $post, $key, true );", post=post, key=key)
 
 
 def of_zoom(vczapi: VczapiSite) -> list[str]:
@@ -86,7 +86,7 @@ class TestTwins:
         assert stored == raw | {
             "vczapi_meeting_zoom_details": {"start_url": ""} | raw["vczapi_meeting_zoom_details"]
         }
-        assert "stdClass" not in vczapi.site.php(
+        assert "stdClass" not in vczapi.site.command_line(
             "return serialize( get_post_meta( $post, 'vczapi_meeting_zoom_details', true ) );", post=post
         )
 

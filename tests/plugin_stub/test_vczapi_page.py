@@ -351,7 +351,7 @@ class TestSiteForbidsJoining:
 
 def require_login(pages: Pages, post: int) -> None:
     """Tick *Requires Login*, as in VCZAPI's form."""
-    pages.site.php(
+    pages.site.command_line(
         """
         $fields = get_post_meta( $post, '_meeting_fields', true );
         update_post_meta( $post, '_meeting_fields', array( 'site_option_logged_in' => '1' ) + $fields );
@@ -387,7 +387,7 @@ class TestHidden:
 
     def test_of_a_copy_that_the_bridge_does_not_manage(self, pages: Pages) -> None:
         post = pages.make(meeting())
-        copy = pages.site.php(
+        copy = pages.site.command_line(
             """
             $copy = wp_insert_post( array( 'post_type' => 'zoom-meetings', 'post_title' => 'Copy',
                 'post_status' => 'publish' ) );

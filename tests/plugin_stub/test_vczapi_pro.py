@@ -440,7 +440,7 @@ class TestPosts:
                 add_post_meta( $copy, $key, maybe_unserialize( $values[0] ) );
             }
             """
-        sync.site.php(copied, post=first)
+        sync.site.command_line(copied, post=first)
         assert sync.send(hello).result["others"] == [second], "a translation is no other page"
 
         sync.site.php("wp_trash_post( $post );", post=second)

@@ -89,9 +89,8 @@ def install(
     directory: Path, *, program: str, url: str, user: str, password: str, permalinks: str, log: Path
 ) -> Installed:
     """Run WordPress's installer on the files that were placed."""
-    made = php.run(
+    with php.Code(
         "return require $install;",
-        program=program,
         directory=directory,
         url=url,
         log=log,
@@ -103,8 +102,8 @@ def install(
             "password": password,
             "permalinks": permalinks,
         },
-    )
-    return Installed(**made)
+    ) as code:
+        return Installed(**php.run(code, program, log))
 
 
 def _link(source: str, target: str) -> None:

@@ -1,16 +1,26 @@
 <?php
 /**
- * Runs code inside WordPress.
+ * Runs code inside WordPress, on the command line or in the tests' server, where it finds the same.
  *
- * Reads the code as JSON from standard input and writes what it returned, as JSON, to a file of its own, so that output
- * of WordPress and its plugins cannot be mistaken for it.
+ * Reads the code as JSON from a file and writes what it returned, as JSON, to another, so that output of WordPress and
+ * its plugins cannot be mistaken for it.
  *
  * @package Zoom_WordPress_Bridge
  *
  * phpcs:disable WordPress.NamingConventions.PrefixAllGlobals
  */
 
-$zoombridge_request = json_decode( stream_get_contents( STDIN ), true, 512, JSON_THROW_ON_ERROR );
+$zoombridge_request = $_SERVER['HTTP_X_REQUEST_FILE'] ?? $_SERVER['argv'][1];
+$zoombridge_request = json_decode( file_get_contents( $zoombridge_request ), true, 512, JSON_THROW_ON_ERROR );
+
+// The request that brings the code is none of the site's.
+$_SERVER = array_intersect_key( $_SERVER, array_flip( array( 'REQUEST_TIME', 'REQUEST_TIME_FLOAT' ) ) );
+unset( $argv, $argc );
+set_time_limit( 0 );
+ini_set( 'html_errors', '0' );
+while ( ob_get_level() ) {
+	ob_end_clean();
+}
 
 foreach ( $zoombridge_request['constants'] as $zoombridge_name => $zoombridge_value ) {
 	define( $zoombridge_name, $zoombridge_value );
@@ -23,6 +33,9 @@ $_SERVER['SERVER_PROTOCOL'] = 'HTTP/1.1';
 $_SERVER['REQUEST_METHOD']  = 'GET';
 $_SERVER['REQUEST_URI']     = '/';
 $_SERVER['REMOTE_ADDR']     = '127.0.0.1';
+$_SERVER['SCRIPT_NAME']     = __FILE__;
+$_SERVER['SCRIPT_FILENAME'] = __FILE__;
+$_SERVER['PHP_SELF']        = __FILE__;
 
 require $zoombridge_request['load'];
 

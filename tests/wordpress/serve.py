@@ -1,6 +1,8 @@
 """WordPress behind PHP's own web server."""
 
+import secrets
 import socket
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -9,6 +11,16 @@ from tests.wordpress.process import Server
 
 HOST = "127.0.0.1"
 ROUTER = Path(__file__).with_name("router.php")
+
+
+class PhpServer(Server):
+    """PHP's own web server. It runs code that comes with its `token`: see `php.run_in_server`."""
+
+    def __init__(self, command: Sequence[str], *, log: Path, workers: int, remove: Path | None) -> None:
+        """Start it, with so many processes."""
+        self.token = secrets.token_hex(16)
+        env = {"PHP_CLI_SERVER_WORKERS": str(workers), php.TOKEN: self.token}
+        super().__init__(command, log=log, env=env, remove=remove)
 
 
 def reserve(port: int) -> socket.socket:
@@ -36,14 +48,14 @@ def serve(
     php_log: Path,
     log: Path,
     remove: Path | None,
-) -> Server:
+) -> PhpServer:
     """Serve the WordPress in `directory` by a PHP on the port that is held; return once it answers."""
     port = held.getsockname()[1]
     with closing(held):
-        server = Server(
+        server = PhpServer(
             [*php.command(program, php_log), "-S", f"{HOST}:{port}", "-t", str(directory), str(ROUTER)],
             log=log,
-            env={"PHP_CLI_SERVER_WORKERS": str(workers)},
+            workers=workers,
             remove=remove,
         )
         try:

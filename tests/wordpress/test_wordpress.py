@@ -1,6 +1,8 @@
 """The real WordPress is real: its REST API, its pages, its log, and its way back to the start."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -131,30 +133,93 @@ class TestLog:
 
 
 class TestPhp:
-    def test_value_comes_back(self, site: WordPress) -> None:
-        assert site.php("return array( 'home' => home_url(), 'two' => 2, 'none' => null );") == {
+    @pytest.fixture(params=["php", "command_line"])
+    def run(self, request: pytest.FixtureRequest, site: WordPress) -> Callable[..., Any]:
+        """Both ways to run code."""
+        way: Callable[..., Any] = getattr(site, request.param)
+        return way
+
+    def test_value_comes_back(self, run: Callable[..., Any], site: WordPress) -> None:
+        assert run("return array( 'home' => home_url(), 'two' => 2, 'none' => null );") == {
             "home": site.url,
             "two": 2,
             "none": None,
         }
 
-    def test_arguments_are_variables(self, site: WordPress) -> None:
-        assert site.php("return $text . count( $list );", text="it's ", list=[1, 2]) == "it's 2"
+    def test_arguments_are_variables(self, run: Callable[..., Any]) -> None:
+        assert run("return $text . count( $list );", text="it's ", list=[1, 2]) == "it's 2"
 
-    def test_what_is_printed_is_not_the_value(self, site: WordPress) -> None:
-        assert site.php("echo 'noise'; return 1;") == 1
+    def test_what_is_printed_is_not_the_value(self, run: Callable[..., Any]) -> None:
+        assert run("echo 'noise'; return 1;") == 1
 
-    def test_exception_is_raised(self, site: WordPress) -> None:
+    def test_exception_is_raised(self, run: Callable[..., Any]) -> None:
         with pytest.raises(PhpError, match="out of order"):
-            site.php("throw new RuntimeException( 'out of order' );")
+            run("throw new RuntimeException( 'out of order' );")
 
-    def test_syntax_error_is_raised(self, site: WordPress) -> None:
+    def test_syntax_error_is_raised(self, run: Callable[..., Any]) -> None:
         with pytest.raises(PhpError, match="ParseError"):
-            site.php("return (;")
+            run("return (;")
 
-    def test_early_end_is_raised_with_what_was_printed(self, site: WordPress) -> None:
+    def test_early_end_is_raised_with_what_was_printed(self, run: Callable[..., Any]) -> None:
         with pytest.raises(PhpError, match=r"ended without returning(.|\n)*last words"):
-            site.php("echo 'last words'; exit( 3 );")
+            run("echo 'last words'; exit( 3 );")
+
+    def test_fatal_error_is_raised_with_what_was_logged(self, run: Callable[..., Any]) -> None:
+        with pytest.raises(PhpError, match=r"ended without returning(.|\n)*Allowed memory size"):
+            run("ini_set( 'memory_limit', '64M' ); return str_repeat( 'x', 100 << 20 );")
+
+    def test_notice_is_logged(self, run: Callable[..., Any], site: WordPress) -> None:
+        run("return $nowhere;")
+
+        assert "Undefined variable $nowhere" in site.php_log()
+
+    def test_nothing_is_left_for_the_next(self, run: Callable[..., Any]) -> None:
+        for _ in range(9):  # more than the server has processes
+            assert (
+                run(
+                    """
+                global $counted;
+                define( 'ONLY_ONCE', 1 );
+                function only_once() {}
+                set_error_handler( static fn () => true );
+                ini_set( 'precision', '3' );
+                return $counted = ( $counted ?? 0 ) + 1;
+                """
+                )
+                == 1
+            )
+
+    def test_both_ways_find_the_same(self, site: WordPress) -> None:
+        code = """
+            unset( $_SERVER['REQUEST_TIME'], $_SERVER['REQUEST_TIME_FLOAT'] );
+            $settings = array_map(
+                'ini_get',
+                array( 'display_errors', 'error_log', 'html_errors', 'log_errors', 'max_execution_time', 'memory_limit' ),
+            );
+            $globals = array_keys( $GLOBALS );
+            sort( $globals );
+            $files = array_values( array_filter( get_included_files(), fn ( $one ) => 0 === strpos( $one, ABSPATH ) ) );
+            return array(
+                $_SERVER, $_GET, $_POST, $_COOKIE, $_REQUEST, $_FILES, file_get_contents( 'php://input' ), $settings,
+                ob_get_level(), getcwd(), umask(), error_reporting(), is_admin(), get_current_user_id(), $globals, $files,
+            );
+            """
+
+        assert site.php(code) == site.command_line(code)
+
+    def test_strangers_cannot_run_code(self, site: WordPress) -> None:
+        for path in ("", "0", "/", "0" * 32):
+            headers = {"X-Request-File": "/nonexistent"}
+            answer = requests.post(f"{site.url}/{path}", headers=headers, timeout=600)
+            assert "</html>" in answer.text, "WordPress has answered"
+
+        assert site.php_log() == ""
+
+    def test_server_that_is_gone_is_told(self, site: WordPress, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(site, "url", "http://127.0.0.1:1")
+
+        with pytest.raises(PhpError, match=r"ended without returning(.|\n)*did not answer"):
+            site.php("return 1;")
 
     def test_no_mail_leaves(self, site: WordPress) -> None:
         assert site.php("return wp_mail( 'someone@example.com', 'Subject', 'Text' );") is True
