@@ -55,10 +55,11 @@ VCZAPI = Path(__file__).parent.parent / "wordpress/vczapi"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    elsewhere = [item for item in items if not (SOAK or REAL) and _is_tried_on_the_other(item)]
-    if elsewhere:
+    if SOAK or REAL:
+        return
+    if elsewhere := [item for item in items if _is_tried_on_the_other(item)]:
         config.hook.pytest_deselected(items=elsewhere)
-        items[:] = [item for item in items if item not in elsewhere]
+        items[:] = [item for item in items if not _is_tried_on_the_other(item)]
 
 
 def _is_tried_on_the_other(item: pytest.Item) -> bool:

@@ -1,5 +1,6 @@
 """A MariaDB of our own: its own folder, a socket and no port, nothing that is worth keeping."""
 
+import contextlib
 import getpass
 import os
 import shutil
@@ -14,6 +15,50 @@ SNAPSHOT = "snapshot"
 
 # A socket's address is a fixed field in the kernel.
 LONGEST_SOCKET_PATH = 107
+
+
+class Client:
+    """MariaDB's own client, which takes one text of statements after the other: to start it takes longer than to run them."""
+
+    _END = "-- all of it has run --"
+
+    def __init__(self, address: Path) -> None:
+        """Start it, connected with the server at this socket. It ends with us: its input closes."""
+        self._process = subprocess.Popen(
+            [
+                _program("mariadb"),
+                "--no-defaults",
+                f"--socket={address}",
+                "--batch",
+                "--skip-column-names",
+                "--unbuffered",
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, sql: str) -> str:
+        """Run statements and return their rows, as lines. Raises ServerError, and ends, where one is refused."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        with contextlib.suppress(BrokenPipeError):  # what it says about it is read below
+            stdin.write(f"{sql.rstrip(';')};\nSELECT '{self._END}';\n")
+            stdin.flush()
+        lines: list[str] = []
+        for line in stdout:
+            if line == f"{self._END}\n":
+                return "".join(lines)
+            lines.append(line)
+        _, refusal = self._process.communicate()
+        raise ServerError(f"MariaDB refused: {refusal}\n{sql[:2000]}")
+
+    def stop(self) -> None:
+        """End it."""
+        with contextlib.suppress(BrokenPipeError):
+            self._process.communicate()
 
 
 class MariaDB:
@@ -70,11 +115,12 @@ class MariaDB:
             log=log,
             remove=self.directory,
         )
+        self._client: Client | None = None
         try:
             self.server.wait_until(self._answers)
             self.run(f"CREATE DATABASE {DATABASE}")
         except BaseException:
-            self.server.stop()
+            self.stop()
             raise
 
     def constants(self) -> dict[str, str | bool | int]:
@@ -90,22 +136,13 @@ class MariaDB:
 
     def run(self, sql: str) -> str:
         """Run statements; the rows come back as lines, their columns separated by tabs."""
-        done = subprocess.run(
-            [
-                _program("mariadb"),
-                "--no-defaults",
-                f"--socket={self.socket}",
-                "--batch",
-                "--skip-column-names",
-            ],
-            input=sql,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise ServerError(f"MariaDB refused: {done.stderr}\n{sql[:2000]}")
-        return done.stdout
+        if self._client is None:
+            self._client = Client(self.socket)
+        try:
+            return self._client.run(sql)
+        except ServerError:
+            self._client = None  # it ends with the first error
+            raise
 
     def snapshot(self) -> None:
         """Keep a copy of every table in a second database."""
@@ -140,6 +177,8 @@ class MariaDB:
 
     def stop(self) -> None:
         """End the server; its files go too."""
+        if self._client is not None:
+            self._client.stop()
         self.server.stop()
 
     def _numbers(self) -> tuple[dict[str, str], dict[str, str]]:
