@@ -57,7 +57,7 @@ deb: ## Build a Debian package for this release of Debian or Ubuntu, in build/de
 lock: ## Update requirements.lock (versions and hashes) and sbom.cdx.json after a change of setup.cfg (ARGS=--upgrade: newest versions)
 	bin/lock $(ARGS)
 
-release: ## Build wheel, source package, the plugin's zips, SBOM and checksums into dist/, twice, and compare (KEY=FILE: sign the plugin)
+release: ## Build wheel, source package, .deb, the plugin's zips, SBOM and checksums into dist/, twice, and compare (KEY=FILE: sign the plugin)
 	bin/setup test
 	$(BIN)/python -m tests.release $(if $(KEY),--key "$(abspath $(KEY))")
 

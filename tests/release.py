@@ -1,7 +1,7 @@
 """Build what a release consists of into dist/, twice, and compare: `make release`.
 
-From the commit that is checked out, never from other files: wheel, source package, the plugin's two zips, the list of
-dependencies and checksums. Refused where the checkout has changes, or CHANGELOG.md does not tell of the version.
+From the commit that is checked out, never from other files: wheel, source package, Debian package, the plugin's two
+zips, the list of dependencies and checksums. Refused where the checkout has changes, or CHANGELOG.md does not tell of the version.
 """
 
 from __future__ import annotations
@@ -160,6 +160,8 @@ def build(root: Path, output: Path, key: Ed25519PrivateKey | None = None) -> Non
         (output / f"{SLUG}-{version}.zip").write_bytes(archive(folder=plugin))
         (output / f"{SLUG}-{version}-wordpress.org.zip").write_bytes(directory_zip(plugin))
         shutil.copyfile(source / "sbom.cdx.json", output / f"{NAME}-{version_of(source)}.cdx.json")
+        # For the release of Debian or Ubuntu that this machine has.
+        _run(["bin/deb", str(output)], source, SOURCE_DATE_EPOCH=epoch)
     files = sorted(output.iterdir())
     sums = "".join(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files)
     (output / SUMS).write_text(sums, encoding="utf-8")
@@ -254,7 +256,9 @@ def faults(output: Path, root: Path) -> list[str]:
         f"{SLUG}-{plugin}-wordpress.org.zip",
         SUMS,
     }
-    if (built := {file.name for file in output.iterdir()}) != wanted:
+    built = {file.name for file in output.iterdir()}
+    packages = {name for name in built if name.endswith(".deb")}
+    if len(packages) != 1 or built - packages != wanted:
         found.append(f"Built were {sorted(built)}.")
     with tempfile.TemporaryDirectory() as work:
         (wheel,) = output.glob("*.whl")
