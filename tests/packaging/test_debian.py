@@ -72,10 +72,11 @@ def test_from_an_empty_machine_to_https_and_back(machine: Machine) -> None:
     assert re.search(r"^Seccomp:\t2$", status, re.MULTILINE)
     assert not re.search(r"^Uid:\t0\t", status, re.MULTILINE)
     assert "anna" in machine.run("zoombridge user list")
+    assert re.search("behind-proxy +true +file", machine.run("zoombridge config show"))
     machine.run("test $(stat -c %U:%a /var/lib/zoombridge) = zoombridge:700")
     machine.run("systemd-analyze security --threshold=25 zoombridge.service")
     machine.run("! curl --fail --silent https://localhost/rpc/site.list")
-    machine.run("! su -s /bin/sh nobody -c 'cat /etc/zoombridge.env'")
+    machine.run("! su -s /bin/sh nobody -c 'cat /etc/zoombridge.toml'")
 
     _upgrade(machine)
     _remove_and_purge(machine)
@@ -113,9 +114,9 @@ def _remove_and_purge(machine: Machine) -> None:
     machine.run("test -s /var/lib/zoombridge/zoombridge.key && test ! -e /opt/zoombridge")
     machine.run("apt-get install --yes ./build/deb/zoombridge_*.deb", folder=CHECKOUT)
     assert "anna" in machine.run("zoombridge user list")
-    assert "ZOOMBRIDGE_BEHIND_PROXY=true" in machine.run("cat /etc/zoombridge.env")
+    assert "behind-proxy = true" in machine.run("cat /etc/zoombridge.toml")
     machine.run("apt-get purge --yes zoombridge")
-    for path in ("/var/lib/zoombridge", "/opt/zoombridge", "/etc/zoombridge.env"):
+    for path in ("/var/lib/zoombridge", "/opt/zoombridge", "/etc/zoombridge.toml"):
         machine.run(f"test ! -e {path}")
     machine.run("! id zoombridge")
     assert "zoombridge" not in machine.run("ls -R /etc/systemd/system")
