@@ -178,8 +178,9 @@ class TestStop:
                 os.kill(pid, number)
             eventually(lambda: all(map(is_gone, pids)))
         bridge.stop()
-        # What was not accepted any more was refused by the machine; nothing else broke off.
-        assert {one.status for one in load.sent} <= {204, 0}
+        # What was not accepted any more was refused by the machine, what a busy machine could not store in Zoom's time is
+        # sent again; nothing else broke off.
+        assert {one.status for one in load.sent} <= {204, 503, 0}
         assert missing(url, data, load.sent) == set()
         assert DIED not in bridge.log()
 

@@ -108,6 +108,7 @@ NEW_TABLES = (
     "alert_channels",
     "open_alerts",
     "alert_deliveries",
+    "job_sites",
 )
 OF_NEW_SITES = {
     "home": "",
@@ -129,6 +130,8 @@ OF_NEW_SITES = {
     "asked_addresses": None,
     "stale_at": None,
     "stale_seconds": None,
+    "tags": None,
+    "paused_at": None,
 }
 
 Rows = dict[str, list[dict[str, Any]]]
