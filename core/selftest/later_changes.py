@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.store import audit
+from core.store.db import clock
 from core.store.sites import health
 
 if TYPE_CHECKING:
@@ -35,15 +36,19 @@ class LaterChanges:
 def later_changes(connection: Connection, site_id: str, report: SelfTestReport | None) -> LaterChanges:
     """Return what has happened since a site's self-test.
 
-    What works speaks against a test that failed, what does not against any.
+    What works speaks against a test that failed, what does not against any. What is dated later than now says nothing: it
+    was noted while the machine's clock was ahead.
     """
     if report is None or report.is_running:
         return LaterChanges()
     since = report.started_at if report.ended_at is None else report.ended_at
+    until = clock.now(connection)
     facts = [
         fact
         for fact in health.facts(connection, site_id).values()
-        if fact.since is not None and fact.since > since and not (fact.well and report.is_well)
+        if fact.since is not None and since < fact.since <= until and not (fact.well and report.is_well)
     ]
     facts.sort(key=lambda fact: fact.since or 0)
-    return LaterChanges(audit.connection_changes(connection, site_id, since=since), facts[:_MOST_FACTS])
+    return LaterChanges(
+        audit.connection_changes(connection, site_id, since=since, until=until), facts[:_MOST_FACTS]
+    )

@@ -281,13 +281,14 @@ def page(
     return AuditPage(found[:limit], more_newer, len(found) > limit)
 
 
-def connection_changes(connection: Connection, site_id: str, *, since: int) -> list[AuditEntry]:
-    """Return what has changed after `since` (Unix milliseconds) in how a site is connected, the oldest first; at most 5."""
+def connection_changes(connection: Connection, site_id: str, *, since: int, until: int) -> list[AuditEntry]:
+    """Return what has changed after `since`, until `until` (Unix milliseconds), in how a site is connected, the oldest first; at most 5."""
     rows = connection.execute(
         select(audit_log)
         .where(
             audit_log.c.site_id == site_id,
             audit_log.c.at > since,
+            audit_log.c.at <= until,
             audit_log.c.action.in_([action.value for action in OF_CONNECTION]),
         )
         .order_by(audit_log.c.id)

@@ -670,6 +670,13 @@ class TestTest:
         assert ": Rules changed" in shown
         assert "a check has found:" in shown
         assert "Everything works" not in shown
+        ahead = ended + 900_000
+        happens(
+            store,
+            lambda connection: health.replace_checked(connection, "s1", [], now=ahead),
+            lambda connection: health.replace_checked(connection, "s1", [wrong], now=ahead),
+        )
+        assert "a check has found:" not in words(door.get("/sites/s1")), "the machine's clock was ahead"
         failed = Diagnosis(Stage.ANSWERED, Cause.BLOCKED, "No.", "Allow it.")
         kept_test(store, bridge, Progress(diagnosis=failed, step=SelfTestStep.ENDED))
         happens(store, lambda connection: health.replace_checked(connection, "s1", [well], now=now_ms() + 9))
