@@ -593,6 +593,8 @@ TEST_ZOOM_SILENT = _(
 
 # Why a form about users or passwords was not accepted.
 USER_NAME_INVALID = _("A user name has 2 to 60 letters and digits; . _ - @ are also allowed.")
+EMAIL_ADDRESS_INVALID = _("Enter an e-mail address, for example anna@example.org.")
+EMAIL_ADDRESS_TAKEN = _("Another user has this e-mail address. Each belongs to one user.")
 USER_EXISTS = _("There is already a user named %(name)s. Choose another name.")
 USER_UNKNOWN = _(
     "There is no user named %(name)s. All users are on the page Users, and in: zoombridge user list"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from core import messages
 from core.auth import devices, passwords, two_factor
+from core.auth.email_addresses import EmailAddressService
 from core.auth.failure_budget import FailureBudget
 from core.auth.passwords import Passwords
 from core.auth.two_factor import TwoFactorService
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[\w.@-]{2,60}")
 _MOST_USERS = 500
-_MAIL_ADDRESS = re.compile(r"[a-z0-9_.-]+@[a-z0-9-]+(\.[a-z0-9-]+)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,15 @@ class _Begun:
         return self.token
 
 
+@dataclass(frozen=True, slots=True)
+class MailedLink:
+    """The token of a link for a user, and the e-mail address that it is sent to."""
+
+    name: str
+    address: str
+    token: str
+
+
 @dataclass(slots=True)
 class AuthService:
     """Manage users, one-time links and sessions. Methods with a password compute a slow hash: see `core.auth.passwords`."""
@@ -64,6 +73,11 @@ class AuthService:
     def two_factor(self) -> TwoFactorService:
         """The second factor of users."""
         return TwoFactorService(self.store, self.clock)
+
+    @property
+    def email_addresses(self) -> EmailAddressService:
+        """The e-mail addresses of users."""
+        return EmailAddressService(self.store)
 
     # --- Users ----------------------------------------------------------------------------------------
 
@@ -336,24 +350,23 @@ class AuthService:
 
         return self.store.write(issue)
 
-    def link_by_mail(self, name: str) -> tuple[str, str] | None:
-        """Return a user's e-mail address, and the token of a link by which they choose a new password within an hour.
+    def link_by_mail(self, name: str) -> MailedLink | None:
+        """Return a link by which a user chooses a new password within an hour. They are named by user name or e-mail address.
 
-        None for an unknown user, and for one whose name is no e-mail address.
+        None for an unknown user, and for one without an address.
         """
-        name = canonical(name)
-        with self.store.reading() as connection:
-            user = users.find(connection, name)
-        if user is None or not _MAIL_ADDRESS.fullmatch(name):
+        found = self.email_addresses.recipient(canonical(name))
+        if found is None:
             return None
+        user, address = found
 
         def issue(connection: Connection) -> str:
-            link = OneTimeLink(Purpose.PASSWORD, name, user.role)
-            audit.record(connection, Action.USER_LINK, name, purpose=Purpose.PASSWORD.value)
+            link = OneTimeLink(Purpose.PASSWORD, user.name, user.role)
+            audit.record(connection, Action.USER_LINK, user.name, purpose=Purpose.PASSWORD.value)
             now = clock.now(connection, self.clock)
             return one_time_links.issue(connection, link, now=now, is_by_mail=True)
 
-        return name, self.store.write(issue)
+        return MailedLink(user.name, address, self.store.write(issue))
 
     def from_wordpress(self, site_id: str, name: str) -> str:
         """Return a token by which an administrator of a site signs in at the bridge's own address."""
@@ -536,7 +549,7 @@ def _actor_kind(site_id: str | None) -> ActorKind:
 
 def canonical(name: str) -> str:
     """Return the canonical form of a name, in which it is stored and found."""
-    return unicodedata.normalize("NFKC", name[:200]).strip().casefold()
+    return unicodedata.normalize("NFKC", name[:254]).strip().casefold()
 
 
 def _new_name(name: str) -> str:

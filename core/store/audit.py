@@ -50,6 +50,7 @@ class Action(StrEnum):
     USER_ROLE = "user.role"
     USER_PASSWORD = "user.password"  # noqa: S105
     USER_LINK = "user.link"
+    USER_EMAIL_ADDRESS = "user.email-address"
     TWO_FACTOR_ON = "user.two-factor-on"
     TWO_FACTOR_OFF = "user.two-factor-off"
     RECOVERY_CODES = "user.recovery-codes"

@@ -338,6 +338,14 @@ OF_BRIDGE = (
         ("core/monitoring/notify/test_password_mail.py::TestLink::test_leaves_the_link_of_an_administrator",),
     ),
     Defence(
+        "a new e-mail address takes the password",
+        _PAGES,
+        "web/pages/account.py",
+        "if await self.blocking(auth.has_password, name) and not",
+        "if False and not",
+        ("web/pages/test_account.py::TestEmailAddress::test_is_not_saved_by_a_wrong_form",),
+    ),
+    Defence(
         "links by mail expire soon",
         _PAGES,
         "core/store/auth/one_time_links.py",
@@ -561,7 +569,7 @@ OF_BRIDGE = (
     Defence(
         "password before a second factor changes",
         _PAGES,
-        "web/pages/two_factor.py",
+        "web/pages/account.py",
         "lambda: matches(name, password) or None",
         "lambda: True",
         (

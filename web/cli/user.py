@@ -60,6 +60,7 @@ def list_(as_json: bool, instance: Instance) -> None:
         seen = f"last seen {to_minutes(one.last_seen_at)}" if one.last_seen_at else "never seen"
         more = ["no password yet"] if not one.has_password else []
         more += ["two-factor"] if one.has_two_factor else []
+        more += ["e-mail address"] if one.has_email_address else []
         click.echo(f"{one.name}  {one.role}  {', '.join([seen, *more])}")
 
 
@@ -85,6 +86,24 @@ def password(name: str, instance: Instance) -> None:
     """
     instance.call(api.USER_PASSWORD, api.SetPassword(name=name, password=_password()))
     click.echo(f"Changed the password of {name}.")
+
+
+@user.command("email")
+@click.argument("name")
+@click.argument("address", required=False)
+@click.option("--remove", is_flag=True, help="Remove the address.")
+@instance_options
+def email(name: str, address: str | None, remove: bool, instance: Instance) -> None:
+    """Set the e-mail address of NAME.
+
+    A user who has forgotten the password can have a link sent there, where a mail server is set up: see zoombridge
+    alerts add.
+    """
+    if bool(address) == remove:
+        raise click.UsageError("Give either an ADDRESS or --remove.")
+    request = api.SetEmailAddress(name=name, email_address=address or "")
+    instance.call(api.USER_EMAIL_ADDRESS, request)
+    click.echo(f"{'Removed' if remove else 'Saved'} the e-mail address of {name}.")
 
 
 @user.command("link")

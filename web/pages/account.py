@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 class AccountView:
     """The forms of the page, and the result of the last one. `errors`: by field.
 
-    `this_session` is the id of the session of this browser.
+    `email_address` is the saved one, or what was typed in. `this_session` is the id of the session of this browser.
     """
 
     done: str
     problem: str
     errors: dict[str, str]
     has_password: bool
+    email_address: str
     two_factor: SecondFactor | None
     sessions: Sequence[SessionEntry]
     this_session: str
@@ -55,23 +56,45 @@ class AccountPageHandler(PageHandler):
         done: str = "",
         problem: str = "",
         errors: dict[str, str] | None = None,
+        email_address: str | None = None,
     ) -> None:
         """Respond with the page."""
         auth = self.sign_in.auth
+        if email_address is None:
+            email_address = await self.blocking(auth.email_addresses.find, self.viewer.name)
         view = AccountView(
             done=done,
             problem=problem,
             errors=errors or {},
             has_password=await self.blocking(auth.has_password, self.viewer.name),
+            email_address=email_address,
             two_factor=await self.blocking(auth.two_factor.find, self.viewer.name),
             sessions=await self.blocking(auth.sessions, self.viewer.name),
             this_session=id_of(cookie.read_token(self)),
         )
         self.show("pages/account.jinja", view, status=status)
 
+    async def password_is_right(self, field: str) -> bool:
+        """Verify the user's password again; if it is wrong, show the page with that at `field`.
+
+        Raises: as `SignInGuard.attempt`.
+        """
+        name, password = self.viewer.name, self.get_body_argument("password", "", strip=False)[:1000]
+        matches = self.sign_in.auth.password_matches
+        right = await self.sign_in.attempt(
+            name,
+            client_address(self.request),
+            lambda: matches(name, password) or None,
+            device_token=cookie.read_device_token(self, name),
+        )
+        if right is None:
+            problem = self.words.gettext("Your current password is incorrect. Nothing was changed.")
+            await self.show_account(status=422, errors={field: problem})
+        return right is not None
+
 
 class AccountHandler(AccountPageHandler):
-    """`GET` shows the forms; `POST` changes the password if the current one is correct, or ends sessions."""
+    """`GET` shows the forms; `POST` changes password or e-mail address if the current password is correct, or ends sessions."""
 
     async def get(self) -> None:
         await self.show_account(done=self.get_query_argument("done", ""))
@@ -86,8 +109,30 @@ class AccountHandler(AccountPageHandler):
             case "end-others":
                 await self.blocking(auth.end_other_sessions, self.viewer.name, cookie.read_token(self))
                 self.go("/account", done="sessions")
+            case "email":
+                await self._change_email_address()
             case _:
                 await self._change_password()
+
+    async def _change_email_address(self) -> None:
+        """Save the address, if the password is right: whoever found an open browser would get a new one sent."""
+        name = self.viewer.name
+        auth = self.sign_in.auth
+        address = self.get_body_argument("email_address", "")[:1000]
+        try:
+            if await self.blocking(auth.has_password, name) and not await self.password_is_right(
+                "email_password"
+            ):
+                return
+            await self.blocking(auth.email_addresses.change, name, address)
+        except UserError as error:
+            errors = {error.field: self.translated(error)}
+            await self.show_account(status=422, errors=errors, email_address=address)
+        except (SignInBusyError, TooManyAttemptsError) as error:
+            problem = refusal_message(self.words, error)
+            await self.show_account(status=422, problem=problem, email_address=address)
+        else:
+            self.go("/account", done="email")
 
     async def _change_password(self) -> None:
         """Change the password, and end the user's other sessions."""

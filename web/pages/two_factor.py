@@ -75,7 +75,7 @@ class TwoFactorHandler(AccountPageHandler):
 
     async def _start(self) -> None:
         """Show a new secret, after the password."""
-        if await self._password_is_right():
+        if await self.password_is_right("two_factor_password"):
             setup = await self.blocking(self.sign_in.auth.two_factor.start, self.viewer.name)
             await self._show_setup(setup)
 
@@ -101,7 +101,7 @@ class TwoFactorHandler(AccountPageHandler):
     async def _renew(self) -> None:
         """Show new recovery codes, after password and code; those before end."""
         service, name, code = self.sign_in.auth.two_factor, self.viewer.name, self._code()
-        if await self._password_is_right():
+        if await self.password_is_right("two_factor_password"):
             codes = await self._attempt_code(lambda: service.renew_codes(name, code))
             if codes is not None:
                 self.show("pages/recovery-codes.jinja", RecoveryCodesView(codes, is_new=False))
@@ -109,28 +109,13 @@ class TwoFactorHandler(AccountPageHandler):
     async def _turn_off(self) -> None:
         """Turn it off, after password and code."""
         service, name, code = self.sign_in.auth.two_factor, self.viewer.name, self._code()
-        if await self._password_is_right() and await self._attempt_code(
+        if await self.password_is_right("two_factor_password") and await self._attempt_code(
             lambda: service.turn_off(name, code) or None
         ):
             self.go("/account", done="two-factor-off")
 
     def _code(self) -> str:
         return self.get_body_argument("code", "")[:LONGEST_CODE]
-
-    async def _password_is_right(self) -> bool:
-        """Verify the user's password again; if it is wrong, show the page with that. Raises: as `SignInGuard.attempt`."""
-        name, password = self.viewer.name, self.get_body_argument("password", "", strip=False)[:1000]
-        matches = self.sign_in.auth.password_matches
-        right = await self.sign_in.attempt(
-            name,
-            client_address(self.request),
-            lambda: matches(name, password) or None,
-            device_token=cookie.read_device_token(self, name),
-        )
-        if right is None:
-            problem = self.words.gettext("Your current password is incorrect. Nothing was changed.")
-            await self.show_account(status=422, errors={"two_factor_password": problem})
-        return right is not None
 
     async def _attempt_code(self, function: Callable[[], T | None]) -> T | None:
         """Verify a code of the user by `function`; if it is wrong, show the page with that."""

@@ -681,6 +681,7 @@ class UserStatus(Model):
     last_seen_at: int | None
     has_password: bool
     has_two_factor: bool = False
+    has_email_address: bool = False
 
 
 class SetPassword(Model):
@@ -688,6 +689,13 @@ class SetPassword(Model):
 
     name: str
     password: str
+
+
+class SetEmailAddress(Model):
+    """Set a user's e-mail address; an empty one removes it."""
+
+    name: str
+    email_address: str
 
 
 class MakeLink(Model):
@@ -731,6 +739,7 @@ USER_ADD = Operation("user.add", AddUser, UserRequest)
 USER_LIST = Operation("user.list", NoArguments, list[UserStatus])
 USER_REMOVE = Operation("user.remove", UserRequest, NoArguments)
 USER_PASSWORD = Operation("user.password", SetPassword, NoArguments)
+USER_EMAIL_ADDRESS = Operation("user.email-address", SetEmailAddress, NoArguments)
 USER_LINK = Operation("user.link", MakeLink, LinkPath)
 USER_SESSIONS = Operation("user.sessions", UserRequest, list[SessionStatus])
 USER_SIGN_OUT = Operation("user.sign-out", EndSessions, EndedSessions)
@@ -918,7 +927,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     ACCOUNT_GRANT, ACCOUNT_REFUSE, ACCOUNT_REVOKE, ACCOUNT_GRANTS,
     RECONCILE_HELD, RECONCILE_APPROVE, RECONCILE_DISMISS,
     SEND_RESULT, EVENTS_LIST, EVENTS_SHOW, EVENTS_PREVIEW_REPLAY, EVENTS_REPLAY,
-    USER_ADD, USER_LIST, USER_REMOVE, USER_PASSWORD, USER_LINK, USER_SESSIONS, USER_SIGN_OUT,
+    USER_ADD, USER_LIST, USER_REMOVE, USER_PASSWORD, USER_EMAIL_ADDRESS, USER_LINK, USER_SESSIONS, USER_SIGN_OUT,
     USER_REMOVE_TWO_FACTOR,
     QUARANTINE_LIST, QUARANTINE_RECHECK, QUARANTINE_LARGE, QUARANTINE_DISMISS,
     AUDIT_LIST,

@@ -24,6 +24,7 @@ def list_users(bridge: Bridge, _request: api.NoArguments) -> list[api.UserStatus
     """Return all users."""
     auth = AuthService(bridge.store)
     two_factor = auth.two_factor.names()
+    addresses = auth.email_addresses.list_all()
     return [
         api.UserStatus(
             name=user.name,
@@ -31,6 +32,7 @@ def list_users(bridge: Bridge, _request: api.NoArguments) -> list[api.UserStatus
             last_seen_at=user.last_seen_at,
             has_password=user.has_password,
             has_two_factor=user.name in two_factor,
+            has_email_address=user.name in addresses,
         )
         for user in auth.users()
     ]
@@ -45,6 +47,12 @@ def remove_user(bridge: Bridge, request: api.UserRequest) -> api.NoArguments:
 def set_password(bridge: Bridge, request: api.SetPassword) -> api.NoArguments:
     """Set a user's password, and end their sessions. Raises: UserError."""
     AuthService(bridge.store).set_password(request.name, request.password)
+    return api.NoArguments()
+
+
+def set_email_address(bridge: Bridge, request: api.SetEmailAddress) -> api.NoArguments:
+    """Set or remove a user's e-mail address. Raises: UserError."""
+    AuthService(bridge.store).email_addresses.change(canonical(request.name), request.email_address)
     return api.NoArguments()
 
 
@@ -102,6 +110,7 @@ IMPLEMENTATIONS = (
     Implementation(api.USER_LIST, list_users),
     Implementation(api.USER_REMOVE, remove_user),
     Implementation(api.USER_PASSWORD, set_password),
+    Implementation(api.USER_EMAIL_ADDRESS, set_email_address),
     Implementation(api.USER_LINK, make_link),
     Implementation(api.USER_SESSIONS, list_sessions),
     Implementation(api.USER_SIGN_OUT, end_sessions),

@@ -248,7 +248,7 @@ class SignInHandler(SignInPageHandler):
     async def post(self) -> None:
         """Verify name and password, and start a session."""
         to = cookie.redirect_target(self.get_body_argument("to", "", strip=False))
-        name = self.get_body_argument("name", "")[:200]
+        name = self.get_body_argument("name", "")[:254]
         password = self.get_body_argument("password", "", strip=False)[:1000]
         before = cookie.read_token(self)
         try:

@@ -34,6 +34,7 @@ ACTIONS = {
     Action.USER_ROLE: _("Role changed"),
     Action.USER_PASSWORD: _("Password changed"),
     Action.USER_LINK: _("One-time link created"),
+    Action.USER_EMAIL_ADDRESS: _("E-mail address changed"),
     Action.TWO_FACTOR_ON: _("Two-factor authentication turned on"),
     Action.TWO_FACTOR_OFF: _("Two-factor authentication turned off"),
     Action.RECOVERY_CODES: _("Recovery codes renewed"),

@@ -76,20 +76,19 @@ class PasswordMailer:
         if way is None or link is None:
             return False
         server, address = way
-        recipient, token = link
 
         def words(sentence: str) -> str:
             return self.translate(sentence, language)
 
         lines = [
-            words(messages.PASSWORD_MAIL_INTRO % {"name": recipient, "address": address}),
+            words(messages.PASSWORD_MAIL_INTRO % {"name": link.name, "address": address}),
             "",
-            f"{address.rstrip('/')}/password?token={token}",
+            f"{address.rstrip('/')}/password?token={link.token}",
             "",
             words(messages.PASSWORD_MAIL_IGNORE),
         ]
         text = Text(words(messages.PASSWORD_MAIL_SUBJECT), lines)
-        to = replace(server, recipients=(recipient,))
+        to = replace(server, recipients=(link.address,))
         senders.send_text(to, text, f"pwd_{secrets.token_hex(16)}", now=time.time(), tls=self.tls)
         return True
 

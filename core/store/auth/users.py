@@ -44,14 +44,17 @@ class User:
         return self.password != NO_PASSWORD
 
 
+_COLUMNS = [users.c[name] for name in User.__dataclass_fields__]
+
+
 def list_all(connection: Connection) -> list[User]:
     """Return all users, by name."""
-    return [_user(row) for row in connection.execute(select(users).order_by(users.c.name))]
+    return [_user(row) for row in connection.execute(select(*_COLUMNS).order_by(users.c.name))]
 
 
 def find(connection: Connection, name: str) -> User | None:
     """Return a user by name; None if there is none."""
-    row = connection.execute(select(users).where(users.c.name == name)).one_or_none()
+    row = connection.execute(select(*_COLUMNS).where(users.c.name == name)).one_or_none()
     return None if row is None else _user(row)
 
 
@@ -110,4 +113,4 @@ def _change(
 
 def _user(row: object) -> User:
     values = dict(row._mapping)  # type: ignore[attr-defined]  # noqa: SLF001 - SQLAlchemy's public name for it
-    return User(**values | {"role": Role(values["role"])})  # the table's columns are the fields of a user
+    return User(**values | {"role": Role(values["role"])})

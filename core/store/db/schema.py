@@ -469,6 +469,7 @@ users = Table(
     Column("role", Text, nullable=False),  # see core.store.auth.users
     Column("created_at", BigInteger, nullable=False),
     Column("last_seen_at", BigInteger),
+    Column("email_address", LargeBinary),  # sealed: see core.store.auth.email_addresses
 )
 
 # Requests of plugins that were used, by their signatures: see core.store.sites.stub_requests.

@@ -19,7 +19,7 @@ COMMANDS = [
     "site secret-token", "site renew-key", "site pause", "site resume", "site tag", "site cancelled-pages",
     "alerts", "alerts list", "alerts add", "alerts test", "alerts pause", "alerts resume", "alerts remove", "alerts open",
     "alerts acknowledge", "alerts snooze", "alerts reopen",
-    "doctor", "audit", "user", "user add", "user list", "user remove", "user password", "user link",
+    "doctor", "audit", "user", "user add", "user list", "user remove", "user password", "user email", "user link",
     "user sessions", "user sign-out", "user remove-two-factor",
     "quarantine", "quarantine list", "quarantine recheck", "quarantine dismiss", "db", "db upgrade",
     "account", "account add", "account list", "account remove", "account grant", "account grants", "account refuse",

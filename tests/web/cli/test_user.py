@@ -114,6 +114,13 @@ class TestOthers:
         assert typed("short", "user", "password", "luke").status == 1
         assert "no user" in typed(ANOTHER, "user", "password", "nobody").err
 
+    def test_email(self, run: Run) -> None:
+        assert run("user", "email", "luke", "luke@example.org").out == "Saved the e-mail address of luke.\n"
+        assert "e-mail address" in run("user", "list").out
+        assert run("user", "email", "luke", "luke").status == 1
+        assert run("user", "email", "luke", "--remove").out == "Removed the e-mail address of luke.\n"
+        assert run("user", "email", "luke").status == 2
+
     def test_remove(self, run: Run) -> None:
         assert run("user", "remove", "luke", "--yes").out == "Removed luke.\n"
         assert run("user", "remove", "luke", "--yes").status == 1

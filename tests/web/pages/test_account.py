@@ -4,6 +4,7 @@ import re
 from urllib.parse import urlencode
 
 import pytest
+from sqlalchemy import select
 from tornado.httpclient import HTTPResponse
 
 from core.auth.service import AuthService
@@ -12,6 +13,7 @@ from core.store.audit import Action, AuditEntry, AuditFilter
 from core.store.auth.sessions import id_of
 from core.store.auth.users import Role
 from core.store.db.engine import Store
+from core.store.db.schema import users
 from tests.web.conftest import Http, text
 from tests.web.pages.conftest import both_stores
 
@@ -103,6 +105,51 @@ def signed_in(http: Http, name: str = "luke", **headers: str) -> dict[str, str]:
 
 def is_in(http: Http, session: dict[str, str]) -> bool:
     return http("GET", "/account", headers=session).code == 200
+
+
+class TestEmailAddress:
+    def save(
+        self, http: Http, session: dict[str, str], address: str, password: str = PASSWORD
+    ) -> HTTPResponse:
+        form = {"do": "email", "email_address": address, "password": password}
+        return http("POST", "/account", urlencode(form).encode(), FORM | session)
+
+    def test_is_saved_with_the_password_and_shown(
+        self, http: Http, auth_service: AuthService, luke: dict[str, str]
+    ) -> None:
+        answer = self.save(http, luke, " Luke@example.org ")
+        assert (answer.code, answer.headers["Location"]) == (303, "/account?done=email")
+        assert 'value="Luke@example.org"' in http("GET", "/account", headers=luke).body.decode()
+        self.save(http, luke, "")
+        assert auth_service.email_addresses.find("luke") == ""
+
+    @pytest.mark.parametrize(
+        ("wrong", "said"),
+        [
+            ({"password": "a wrong password"}, "Your current password is incorrect. Nothing was changed."),
+            ({"address": "luke"}, "Enter an e-mail address"),
+            ({"address": "luke@example.org\r\nBcc: x@example.org"}, "Enter an e-mail address"),
+            ({"address": "ANNA@example.org"}, "Another user has this e-mail address."),
+        ],
+    )
+    def test_is_not_saved_by_a_wrong_form(
+        self, http: Http, auth_service: AuthService, luke: dict[str, str], wrong: dict[str, str], said: str
+    ) -> None:
+        auth_service.add("anna", Role.VIEWER, PASSWORD)
+        auth_service.email_addresses.change("anna", "anna@example.org")
+        answer = self.save(http, luke, **({"address": "luke@example.org"} | wrong))
+        assert answer.code == 422
+        assert said in text(answer)
+        assert auth_service.email_addresses.find("luke") == ""
+
+    def test_is_unreadable_in_the_database(
+        self, auth_service: AuthService, store: Store, luke: dict[str, str]
+    ) -> None:
+        auth_service.email_addresses.change("luke", "luke@example.org")
+        with store.reading() as connection:
+            sealed = connection.scalar(select(users.c.email_address).where(users.c.name == "luke"))
+        assert sealed
+        assert b"luke@" not in sealed
 
 
 class TestSessions:

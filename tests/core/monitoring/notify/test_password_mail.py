@@ -10,7 +10,7 @@ from argon2 import PasswordHasher
 
 from core.auth.passwords import Passwords
 from core.auth.service import AuthService
-from core.errors import LinkExpiredError
+from core.errors import LinkExpiredError, UserError
 from core.monitoring.notify import setup
 from core.monitoring.notify.password_mail import PasswordMailer
 from core.monitoring.notify.setup import NewChannel
@@ -101,6 +101,29 @@ class TestLink:
         with auth.store.reading() as connection:
             listed = audit.page(connection, AuditFilter(), limit=50).entries
         assert {Action.USER_LINK, Action.USER_PASSWORD} <= {entry.action for entry in listed}
+
+    @pytest.mark.parametrize("typed", ["otto", " Otto@Example.org "])
+    def test_goes_to_the_saved_address(self, mailer: PasswordMailer, server: MailServer, typed: str) -> None:
+        mailer.auth.add("otto", Role.VIEWER, PASSWORD)
+        mailer.auth.email_addresses.change("otto", "otto@example.org")
+        assert mailer.send(typed, "en")
+        [got] = server.received
+        assert got.recipients == ["otto@example.org"]
+        link = mailer.auth.find_link(Purpose.PASSWORD, token_in(server))
+        assert link is not None
+        assert link.name == "otto"
+
+    def test_goes_to_the_saved_address_instead_of_the_name(
+        self, mailer: PasswordMailer, server: MailServer
+    ) -> None:
+        mailer.auth.email_addresses.change(ANNA, "anna@elsewhere.example.org")
+        assert mailer.send(ANNA, "en")
+        assert server.received[0].recipients == ["anna@elsewhere.example.org"]
+
+    def test_does_not_go_to_an_address_that_is_anothers_name(self, mailer: PasswordMailer) -> None:
+        mailer.auth.add("otto", Role.VIEWER, PASSWORD)
+        with pytest.raises(UserError):
+            mailer.auth.email_addresses.change("otto", ANNA)
 
     def test_expires_after_an_hour(self, mailer: PasswordMailer, server: MailServer, clock: Clock) -> None:
         assert mailer.send(ANNA, "en")

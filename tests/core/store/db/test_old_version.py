@@ -324,6 +324,7 @@ class TestUpgrade:
         for row in after["sessions"]:
             assert row.pop("used_at") == row["created_at"]
             assert (row.pop("address"), row.pop("browser")) == ("", "")
+        assert [row.pop("email_address") for row in after["users"]] == [None] * len(after["users"])
         wanted = renamed(before) | {name: [] for name in NEW_TABLES}
         assert after.keys() == wanted.keys()
         for table, rows in wanted.items():
