@@ -219,6 +219,35 @@ function zoombridge_is_for_visitors(): bool {
 }
 
 /**
+ * Tells whether a page says that its meeting is cancelled.
+ *
+ * @since 0.2.0
+ *
+ * @param int $post_id ID of the post.
+ * @return bool True if it does.
+ */
+function zoombridge_is_cancelled_page( int $post_id ): bool {
+	return 'cancelled' === zoombridge_phase_in( (string) get_post_meta( $post_id, '_zoombridge_html', true ) );
+}
+
+/**
+ * Returns what a list shows of a meeting in place of its date.
+ *
+ * @since 0.2.0
+ *
+ * @param int $post_id ID of the post.
+ * @return string The words; empty for a meeting with a date.
+ */
+function zoombridge_list_note( int $post_id ): string {
+	if ( zoombridge_is_cancelled_page( $post_id ) ) {
+		return __( 'Cancelled', 'meetings-bridge-for-zoom' );
+	}
+	$details    = get_post_meta( $post_id, '_meeting_zoom_details', true );
+	$is_undated = $details instanceof stdClass && zoombridge_is_undated( $details );
+	return $is_undated ? __( 'No fixed time', 'meetings-bridge-for-zoom' ) : '';
+}
+
+/**
  * Lists meetings without a fixed time by a template of this plugin's own, and cancelled ones in the archive alone.
  *
  * @since 0.2.0
@@ -234,12 +263,9 @@ function zoombridge_choose_list_template( $template, $slug, $name ) {
 	if ( ! $is_list || ! $post_id || ! zoombridge_is_managed_post( $post_id ) ) {
 		return $template;
 	}
-	$html = (string) get_post_meta( $post_id, '_zoombridge_html', true );
-	if ( 'cancelled' === zoombridge_phase_in( $html ) ) {
-		return __DIR__ . ( 'content' === $slug ? '/vczapi-cancelled.php' : '/vczapi-unlisted.php' );
+	if ( 'content' !== $slug && zoombridge_is_cancelled_page( $post_id ) ) {
+		return __DIR__ . '/vczapi-unlisted.php';
 	}
-	$details = get_post_meta( $post_id, '_meeting_zoom_details', true );
-	$is_own  = $details instanceof stdClass && zoombridge_is_undated( $details );
-	return $is_own ? __DIR__ . '/vczapi-undated.php' : $template;
+	return '' === zoombridge_list_note( $post_id ) ? $template : __DIR__ . '/vczapi-listed.php';
 }
 add_filter( 'vcz_get_template_part', 'zoombridge_choose_list_template', 10, 3 );

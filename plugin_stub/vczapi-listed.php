@@ -1,6 +1,6 @@
 <?php
 /**
- * Template of a cancelled meeting in VCZAPI's archive.
+ * Template of a meeting in VCZAPI's lists that shows no date: without a fixed time, or cancelled.
  *
  * @package Zoom_WordPress_Bridge
  * @since 0.2.0
@@ -15,7 +15,7 @@ defined( 'ABSPATH' ) || exit;
 			<a href="<?php the_permalink(); ?>" class="vczapi-list-zoom-title-link">
 				<h3><?php the_title(); ?></h3>
 			</a>
-			<p><?php esc_html_e( 'Cancelled', 'meetings-bridge-for-zoom' ); ?></p>
+			<p><?php echo esc_html( zoombridge_list_note( (int) get_the_ID() ) ); ?></p>
 		</div>
 	</div>
 </div>
