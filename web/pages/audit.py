@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from core.bridge import Bridge
     from core.store.audit import AuditEntry
-    from core.store.sites.sites import Site
+    from core.store.sites.sites import SiteName
 
 _ON_A_PAGE = 50
 _LONGEST = 200
@@ -133,7 +133,7 @@ def _parameters(wanted: AuditFilter) -> dict[str, str]:
     return {name: value for name, value in query.items() if value}
 
 
-def _choices(sites: Sequence[Site], chosen: str, any_site: str) -> list[tuple[str, str]]:
+def _choices(sites: Sequence[SiteName], chosen: str, any_site: str) -> list[tuple[str, str]]:
     """Return the sites to choose from, and the chosen one where it is gone."""
     choices = [("", any_site), *((site.id, site.name) for site in sites)]
     return choices if chosen in dict(choices) else [*choices, (chosen, chosen)]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from core.store.events.large_requests import LargeRequest
     from core.store.events.quarantine import QuarantinedRequest
     from core.store.events.search import EventCount, EventSummary
-    from core.store.sites.sites import Site
+    from core.store.sites.sites import SiteName
 
 _ON_A_PAGE = 50
 _LONGEST = 200
@@ -122,7 +122,7 @@ class EventsView:
     parameters: dict[str, str]
     statuses: list[tuple[str, dict[str, str]]]
     is_filtered: bool
-    sites: list[Site]
+    sites: list[SiteName]
     site_names: dict[str, str]
     gone: bool
     is_newest: bool

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from core.bridge import Bridge
     from core.store.meetings.search import HostSummary, MeetingSummary
     from core.store.posts.status import PostSummary
-    from core.store.sites.sites import Site
+    from core.store.sites.sites import SiteName
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -64,7 +64,7 @@ class MeetingsView:
     periods: list[tuple[Period, dict[str, str]]]
     gone: bool
     hosts: list[HostSummary]
-    sites: list[Site]
+    sites: list[SiteName]
 
 
 class MeetingsHandler(PageHandler):

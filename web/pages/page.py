@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from babel.support import NullTranslations
 
     from core.bridge import Bridge
-    from core.store.sites.sites import Site
+    from core.store.sites.sites import Site, SiteName
     from web.signin.handlers import SignInGuard
     from web.stub.auth import StubKeys
 
@@ -110,16 +110,13 @@ class PageHandler(Handler):
         if self.site_id is not None:
             self.forbid(self.words.gettext("Zoom accounts are managed at the bridge's own address."))
 
-    async def visible_sites(self) -> list[Site]:
+    async def visible_sites(self) -> list[SiteName]:
         """Return the sites that the viewer may see, the oldest first. Raises: StoreUnavailableError."""
-        every = await self.blocking(_list_sites, self.bridge)
-        return [site for site in every if self.site_id in (None, site.id)]
+        return await self.blocking(_site_names, self.bridge, self.site_id)
 
-    async def select_site(self, site_id: str | None) -> tuple[list[Site], Site | None]:
+    async def select_site(self, site_id: str | None) -> tuple[list[SiteName], Site | None]:
         """Return the sites that the viewer may see, and the one with this id, else the first of them."""
-        visible = await self.visible_sites()
-        selected = [site for site in visible if site.id == site_id] or visible
-        return visible, selected[0] if selected else None
+        return await self.blocking(_select_site, self.bridge, self.site_id, site_id)
 
     async def public_url(self) -> str:
         """Return the bridge's address in browsers: of the option, else the saved one; empty where there is none."""
@@ -227,9 +224,20 @@ class PageHandler(Handler):
         self.finish(render("pages/error.jinja", shell, {"message": message, "tabs": ()}))
 
 
-def _list_sites(bridge: Bridge) -> list[Site]:
+def _site_names(bridge: Bridge, of_site: str | None) -> list[SiteName]:
     with bridge.store.reading() as connection:
-        return sites.list_all(connection, bridge.store.sealer)
+        return sites.names(connection, of_site)
+
+
+def _select_site(
+    bridge: Bridge, of_site: str | None, site_id: str | None
+) -> tuple[list[SiteName], Site | None]:
+    with bridge.store.reading() as connection:
+        visible = sites.names(connection, of_site)
+        selected = [site.id for site in visible if site.id == site_id] or [site.id for site in visible]
+        if not selected:
+            return [], None
+        return visible, sites.load(connection, selected[0], bridge.store.sealer)
 
 
 def _public_url(bridge: Bridge) -> str:

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from core.sites.secret_rotation import SecretRotation
     from core.store.accounts.users import KnownHost
     from core.store.jobs import Job
-    from core.store.sites.sites import Site
+    from core.store.sites.sites import Site, SiteName
 
 _HOSTS_SECONDS = 60.0
 
@@ -132,7 +132,7 @@ class SettingsView:
     `retention` and `trash` are None if the viewer sees one site only, `of_site` if no site is connected.
     """
 
-    sites: list[Site]
+    sites: list[SiteName]
     done: str
     errors: dict[str, str]
     values: dict[str, str]

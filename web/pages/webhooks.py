@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from babel.support import NullTranslations
 
     from core.bridge import Bridge
-    from core.store.sites.sites import Site
+    from core.store.sites.sites import Site, SiteName
     from core.store.sites.zoom_secrets import SavedToken
     from web.pages.subscription import EventGroups
 
@@ -44,7 +44,7 @@ class WebhookStatus:
 class WebhooksView:
     """One site's endpoints, tokens and status. `mask` shortens a token; `errors` and `values` are by field."""
 
-    sites: list[Site]
+    sites: list[SiteName]
     site: Site
     tokens: list[SavedToken]
     mask: Callable[[str], str]

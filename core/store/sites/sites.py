@@ -120,6 +120,15 @@ class Site:
         return PlaceHistory(self.place, self.place_before, self.place_changed_at, self.place_alternated_at)
 
 
+@dataclass(frozen=True, slots=True)
+class SiteName:
+    """What a list to choose from shows of a site."""
+
+    id: str
+    name: str
+    url: str
+
+
 def new_id() -> str:
     """Return a new random site id: short and safe in a URL."""
     return randomness.token_hex(6)
@@ -204,6 +213,14 @@ def list_all(connection: Connection, sealer: Sealer) -> list[Site]:
     """Return all sites, the oldest first."""
     rows = connection.execute(select(sites).order_by(sites.c.created_at, sites.c.id)).mappings()
     return [_site(row, sealer) for row in rows]
+
+
+def names(connection: Connection, site_id: str | None = None) -> list[SiteName]:
+    """Return the names of all sites, the oldest first; or of one site, if it exists."""
+    query = select(sites.c.id, sites.c.name, sites.c.url).order_by(sites.c.created_at, sites.c.id)
+    if site_id is not None:
+        query = query.where(sites.c.id == site_id)
+    return [SiteName(*row) for row in connection.execute(query)]
 
 
 def endpoints_of(connection: Connection) -> dict[str, Mapping[str, str]]:
