@@ -62,9 +62,7 @@ def of_meetings(
     connection: Connection, meetings: Sequence[tuple[str, int]], *, now: int, site_id: str | None = None
 ) -> list[PostSummary]:
     """Return the posts that these meetings (accounts and numbers) own, on every site or on one, the oldest site first."""
-    key = tuple_(posts.c.site_id, posts.c.number)
-    known = [site_id] if site_id is not None else list(connection.scalars(select(sites.c.id)))
-    rows = connection.execute(
+    query = (
         select(
             posts,
             sites.c.name,
@@ -74,13 +72,12 @@ def of_meetings(
             sites.c.settings_page,
         )
         .join(sites, sites.c.id == posts.c.site_id)
-        .where(
-            key.in_([(one, number) for one in known for _, number in meetings]),
-            tuple_(posts.c.account_id, posts.c.number).in_(list(meetings)),
-        )
+        .where(tuple_(posts.c.account_id, posts.c.number).in_(list(meetings)))
         .order_by(sites.c.created_at, sites.c.id)
     )
-    return [_line(row, now) for row in rows]
+    if site_id is not None:
+        query = query.where(posts.c.site_id == site_id)
+    return [_line(row, now) for row in connection.execute(query)]
 
 
 def status_of(state: str, *, is_behind: bool, fault: str | None, reason: str | None) -> PostStatus:
