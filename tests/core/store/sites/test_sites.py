@@ -14,7 +14,7 @@ from core.store.db.schema import metadata
 from core.store.events import log, quarantine
 from core.store.events.request import Request
 from core.store.sites import sites, zoom_secrets
-from core.store.sites.sites import Site
+from core.store.sites.sites import Site, SiteName
 from core.zoom.signature import Secret
 from tests.core.conftest import connected, with_password
 from tests.core.store.entries import entry
@@ -123,7 +123,11 @@ class TestEvery:
         store.write(lambda connection: sites.save(connection, newer, store.sealer))
         with store.reading() as connection:
             found = sites.list_all(connection, store.sealer)
+            names = sites.names(connection)
+            of_one = sites.names(connection, "a2")
         assert [one.id for one in found] == ["a0", "a1", "s1", "a2"]
+        assert names == [SiteName(one.id, one.name, one.url) for one in found]
+        assert of_one == names[3:]
 
 
 class TestRemove:
