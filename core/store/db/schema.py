@@ -395,6 +395,7 @@ posts = Table(
     ),
     Index(None, "due_at"),
     Index(None, "account_id", "number"),
+    Index(None, "number", "account_id"),  # which account owns a number, on any site
     # What waits, fails or is not to be shown: few among many, of which the pages tell.
     Index("ix_posts_open", "site_id", sqlite_where=text(_IS_OPEN), postgresql_where=text(_IS_OPEN)),
 )

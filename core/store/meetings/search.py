@@ -13,7 +13,7 @@ from sqlalchemy import and_, bindparam, func, or_, select, tuple_, update
 from core.model.meeting import RECURRING_FIXED, MeetingKind, MeetingState
 from core.model.post_status import PostStatus
 from core.render.search_fields import search_fields_of, search_text
-from core.store.db.schema import meetings, posts, sites
+from core.store.db.schema import meetings, posts
 from core.store.db.schema import zoom_users as table
 from core.store.meetings import shown
 from core.store.meetings.meetings import from_row
@@ -174,11 +174,14 @@ def hosts(connection: Connection, sealer: Sealer, *, site_id: str | None = None)
     count = func.count().label("of_host")
     query = (
         select(meetings.c.host_id, count, func.max(meetings.c.starts_at))
-        .where(meetings.c.host_id != "", *_scope(site_id))
+        .where(meetings.c.host_id != "")
         .group_by(meetings.c.host_id)
         .order_by(count.desc(), meetings.c.host_id)
         .limit(MOST_HOSTS)
     )
+    if site_id is not None:
+        same = and_(posts.c.account_id == meetings.c.account_id, posts.c.number == meetings.c.number)
+        query = query.join(posts, same).where(_is_shown_to(site_id))
     rows = connection.execute(query).all()
     known = names_of_hosts(connection, sealer, [row[0] for row in rows], site_id=site_id)
     found = []
@@ -340,10 +343,9 @@ def _scope(site_id: str | None, wanted: PostStatus | None = None) -> Iterable[Co
 
 
 def _exists(site_id: str | None, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    # By the sites' names: without the first column of its key, all of the table would be read for each meeting.
-    is_of_site = posts.c.site_id.in_(select(sites.c.id)) if site_id is None else _is_shown_to(site_id)
-    same = and_(is_of_site, posts.c.account_id == meetings.c.account_id, posts.c.number == meetings.c.number)
-    return select(posts.c.number).where(same, *conditions).correlate(meetings).exists()
+    same = and_(posts.c.account_id == meetings.c.account_id, posts.c.number == meetings.c.number)
+    of_site = [] if site_id is None else [_is_shown_to(site_id)]
+    return select(posts.c.number).where(same, *of_site, *conditions).correlate(meetings).exists()
 
 
 def _owned(site_id: str | None) -> Iterable[ColumnElement[bool]]:
@@ -351,8 +353,7 @@ def _owned(site_id: str | None) -> Iterable[ColumnElement[bool]]:
     if site_id is not None:
         return  # see `_scope`
     owned = posts.alias()
-    of_number = and_(owned.c.site_id.in_(select(sites.c.id)), owned.c.number == meetings.c.number)
-    is_others = and_(of_number, owned.c.account_id != meetings.c.account_id)
+    is_others = and_(owned.c.number == meetings.c.number, owned.c.account_id != meetings.c.account_id)
     others = select(owned.c.number).where(is_others).correlate(meetings).exists()
     yield or_(~others, _exists(None))
 

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from core.model.identity import Record, fold_records
 from core.store.db.schema import meetings as table
-from core.store.db.schema import posts, sites
+from core.store.db.schema import posts
 from core.store.events import log
 from core.store.meetings import meetings
 from core.store.sites.grants import accounts_of
@@ -92,9 +92,8 @@ def successor(
     if connection.execute(known).first() is None:
         return None
     query = select(posts.c.account_id).where(posts.c.number == number)
-    query = query.where(posts.c.site_id.in_([site_id] if site_id is not None else select(sites.c.id)))
     if site_id is not None:
-        query = query.where(posts.c.account_id.in_(accounts_of(site_id)))
+        query = query.where(posts.c.site_id == site_id, posts.c.account_id.in_(accounts_of(site_id)))
     owners = set(connection.scalars(query))
     return None if account_id in owners else min(owners, default=None)
 

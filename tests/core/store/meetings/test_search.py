@@ -319,3 +319,8 @@ class TestPlan:
             values = tuple(compiled.construct_params()[name] for name in compiled.positiontup or ())
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", values).all()
         assert "USING COVERING INDEX ix_meetings_listed" in plan[0][3]
+        # However many sites there are, the posts of a meeting are found in one step: not one for each site.
+        of_posts = [row[3] for row in plan if "posts" in row[3]]
+        index = "ix_posts_number_account_id" if wanted.site_id is None else "posts_1 (site_id=? AND number=?)"
+        assert of_posts
+        assert all(index in step for step in of_posts)
