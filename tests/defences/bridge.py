@@ -222,8 +222,8 @@ OF_BRIDGE = (
         "pages of one site end at it",
         _PLUGIN,
         "web/pages/page.py",
-        "        return [site for site in every if self.site_id in (None, site.id)]\n",
-        "        return every\n",
+        "        return sites.names(connection, of_site)\n",
+        "        return sites.names(connection)\n",
         ("web/test_bounds.py::TestSessionOfOneSite",),
     ),
     Defence(

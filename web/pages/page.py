@@ -232,12 +232,12 @@ def _site_names(bridge: Bridge, of_site: str | None) -> list[SiteName]:
 def _select_site(
     bridge: Bridge, of_site: str | None, site_id: str | None
 ) -> tuple[list[SiteName], Site | None]:
+    visible = _site_names(bridge, of_site)
+    selected = [site for site in visible if site.id == site_id] or visible
+    if not selected:
+        return [], None
     with bridge.store.reading() as connection:
-        visible = sites.names(connection, of_site)
-        selected = [site.id for site in visible if site.id == site_id] or [site.id for site in visible]
-        if not selected:
-            return [], None
-        return visible, sites.load(connection, selected[0], bridge.store.sealer)
+        return visible, sites.load(connection, selected[0].id, bridge.store.sealer)
 
 
 def _public_url(bridge: Bridge) -> str:
