@@ -108,7 +108,7 @@ def urls(
         URLSpec(r"/stub/goodbye", GoodbyeHandler, report | {"gate": Gate(MOST_PAIRINGS)}),
         URLSpec(r"/stub/changed", ChangedHandler, report | {"gate": Gate(MOST_PAIRINGS)}),
         URLSpec(r"/stub/rotate", RotateHandler, report | {"gate": Gate(MOST_PAIRINGS)}),
-        URLSpec(r"/stub/update(/package)?", UpdateHandler, {"keys": keys, "updates": updates}),
+        URLSpec(r"/stub/update(?:/(package))?", UpdateHandler, {"keys": keys, "updates": updates}),
         URLSpec(r"/stub/calendar(?:/([0-9]{1,15}))?", CalendarHandler, calendar),
         URLSpec(r"/", OverviewHandler, page),
         URLSpec(r"/meetings", MeetingsHandler, page),

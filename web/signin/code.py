@@ -28,7 +28,7 @@ class SignInCodeHandler(SignInPageHandler):
         before = cookie.read_token(self)
         name = await self.sign_in.run_blocking(self.auth.pending_name, pending)
         if name is None:
-            self._show_expired(to)
+            await self._show_expired(to)
             return
         try:
             token = await self.sign_in.attempt_code(
@@ -41,7 +41,7 @@ class SignInCodeHandler(SignInPageHandler):
             self.show_code_form(pending, to, status=429, problem=refusal_message(self.words, error))
             return
         except LinkExpiredError:
-            self._show_expired(to)
+            await self._show_expired(to)
             return
         if token is None:
             logger.warning("sign_in_failed", step="code", address=self.address)
@@ -51,9 +51,8 @@ class SignInCodeHandler(SignInPageHandler):
         logger.info("signed_in", by="code", name=name, address=self.address)
         await self.start_session(token, to)
 
-    def _show_expired(self, to: str) -> None:
+    async def _show_expired(self, to: str) -> None:
         problem = self.words.gettext(
             "This took more than five minutes, or too many codes were wrong. Sign in again with your password."
         )
-        values = {"to": to, "name": "", "problem": problem, "has_users": True}
-        self.show("pages/signin.jinja", status=403, **values)
+        await self.show_sign_in(to, status=403, problem=problem)

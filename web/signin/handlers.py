@@ -215,6 +215,13 @@ class SignInPageHandler(Handler):
         mailer = self.sign_in.mailer
         return mailer is not None and await self.sign_in.run_blocking(mailer.is_available)
 
+    async def show_sign_in(self, to: str, *, status: int, name: str = "", problem: str = "") -> None:
+        """Respond with the form for name and password; `to` is the page that it leads to."""
+        has_users = await self.sign_in.run_blocking(self.auth.has_users)
+        has_mail = await self.sends_links()
+        values = {"to": to, "name": name, "problem": problem, "has_users": has_users, "has_mail": has_mail}
+        self.show("pages/signin.jinja", status=status, **values)
+
     def show_used_link(self) -> None:
         """Respond that a link is no longer valid."""
         self.show("pages/link-expired.jinja", status=403)
@@ -243,12 +250,12 @@ class SignInHandler(SignInPageHandler):
         if token and await self.sign_in.run_blocking(self.auth.session, token) is not None:
             self.redirect(to, status=303)
             return
-        await self._show_form(to, status=200)
+        await self.show_sign_in(to, status=200)
 
     async def post(self) -> None:
         """Verify name and password, and start a session."""
         to = cookie.redirect_target(self.get_body_argument("to", "", strip=False))
-        name = self.get_body_argument("name", "")[:254]
+        name = self.get_body_argument("name", "")[:200]
         password = self.get_body_argument("password", "", strip=False)[:1000]
         before = cookie.read_token(self)
         try:
@@ -262,7 +269,7 @@ class SignInHandler(SignInPageHandler):
             seconds = error.seconds if isinstance(error, TooManyAttemptsError) else _RETRY_SECONDS
             self.set_header("Retry-After", str(seconds))
             status = 429 if isinstance(error, TooManyAttemptsError) else 503
-            await self._show_form(to, status=status, name=name, problem=refusal_message(self.words, error))
+            await self.show_sign_in(to, status=status, name=name, problem=refusal_message(self.words, error))
             return
         except CodeRequiredError as required:
             self.show_code_form(required.pending, to)
@@ -270,16 +277,10 @@ class SignInHandler(SignInPageHandler):
         if token is None:
             logger.warning("sign_in_failed", address=self.address)  # not the name: it may be the password
             problem = self.words.gettext("Incorrect user name or password. Try again.")
-            await self._show_form(to, status=422, name=name, problem=problem)
+            await self.show_sign_in(to, status=422, name=name, problem=problem)
             return
         logger.info("signed_in", name=canonical(name), address=self.address)
         await self.start_session(token, to)
-
-    async def _show_form(self, to: str, *, status: int, name: str = "", problem: str = "") -> None:
-        has_users = await self.sign_in.run_blocking(self.auth.has_users)
-        has_mail = await self.sends_links()
-        values = {"to": to, "name": name, "problem": problem, "has_users": has_users, "has_mail": has_mail}
-        self.show("pages/signin.jinja", status=status, **values)
 
 
 class ForgottenPasswordHandler(SignInPageHandler):
@@ -287,7 +288,7 @@ class ForgottenPasswordHandler(SignInPageHandler):
 
     async def post(self) -> None:
         """Give the same answer, at once, whether there is such a user or not."""
-        name = canonical(self.get_body_argument("name", "")[:200])
+        name = canonical(self.get_body_argument("name", "")[:254])
         if self.sign_in.mailer is None or not await self.sends_links():
             self.show("pages/forgotten.jinja", status=404, has_mail=False, problem="")
             return
