@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from core.store.audit import AuditEntry
 
 _MOST_FACTS = 5
+_CLOCKS_APART = 60_000  # milliseconds by which the clocks of machines that share a database may differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +37,13 @@ class LaterChanges:
 def later_changes(connection: Connection, site_id: str, report: SelfTestReport | None) -> LaterChanges:
     """Return what has happened since a site's self-test.
 
-    What works speaks against a test that failed, what does not against any. What is dated later than now says nothing: it
+    What works speaks against a test that failed, what does not against any. What is dated a minute later than now says nothing: it
     was noted while the machine's clock was ahead.
     """
     if report is None or report.is_running:
         return LaterChanges()
     since = report.started_at if report.ended_at is None else report.ended_at
-    until = clock.now(connection)
+    until = clock.now(connection) + _CLOCKS_APART
     facts = [
         fact
         for fact in health.facts(connection, site_id).values()
