@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
 import shutil
-import sqlite3
-from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 
 from core.store.db.engine import Store
 from tests.core.conftest import KEYS
+from tests.core.store.db.old_version import load_old_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.postgresql import PostgreSQL
-
-DUMPS = Path(__file__).parents[1] / "store" / "db" / "old_versions"
-
-
-def load_old_version(url: str) -> None:
-    """Fill an empty database with what version 0.1.0 left."""
-    kind = url.partition(":")[0]
-    dump = gzip.decompress((DUMPS / f"0.1.0-{kind}.sql.gz").read_bytes()).decode()
-    if kind == "sqlite":
-        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
-            connection.executescript(dump)
-    else:
-        with psycopg.connect(url, autocommit=True) as server:
-            server.execute(dump.encode())
 
 
 @pytest.fixture

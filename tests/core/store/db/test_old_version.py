@@ -4,15 +4,11 @@ The dumps in `old_versions` were made by that version: by its own operations on 
 site double and the double of Zoom's REST API. Their only secrets are the tests' own, encrypted with the tests' key.
 """
 
-import gzip
 import json
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import inspect, select, text
@@ -50,9 +46,9 @@ from tests.core.clock import Clock
 from tests.core.conftest import KEYS
 from tests.core.events import ACCOUNT, SECRET
 from tests.core.site_double import SiteDouble
+from tests.core.store.db.old_version import load_old_version
 from tests.zoom.server import CLIENT_SECRET
 
-DUMPS = Path(__file__).parent / "old_versions"
 WHEN_DUMPED = 1_776_245_030  # seconds since 1970, UTC
 PENDING_POST, PENDING_EVENT = 20, 21  # meeting numbers
 
@@ -138,15 +134,9 @@ Rows = dict[str, list[dict[str, Any]]]
 
 
 @pytest.fixture
-def old(database_kind: str, database_url: str) -> Iterator[Store]:
+def old(database_url: str) -> Iterator[Store]:
     """A store on what version 0.1.0 left."""
-    dump = gzip.decompress((DUMPS / f"0.1.0-{database_kind}.sql.gz").read_bytes()).decode()
-    if database_kind == "sqlite":
-        with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"))) as connection:
-            connection.executescript(dump)
-    else:
-        with psycopg.connect(database_url, autocommit=True) as server:
-            server.execute(dump.encode())
+    load_old_version(database_url)
     opened = Store(database_url, keys=KEYS)
     yield opened
     opened.close()
