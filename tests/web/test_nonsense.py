@@ -100,7 +100,9 @@ class TestThroughTheDispatcher:
             outcomes: dict[str, int] = {row[0]: row[1] for row in connection.execute(counted)}
         print(f"{sent:,} sent, {kept:,} in the log: {outcomes}")
         assert kept > sent * 0.8, "the rest are validations, and one event written in two ways"
-        assert set(outcomes) == {Outcome.PENDING, Outcome.IGNORED, Outcome.UNREADABLE}
+        # With 100,000, more accounts are named than a site is granted by their first event: those of the others wait.
+        always = {Outcome.PENDING, Outcome.IGNORED, Outcome.UNREADABLE}
+        assert always <= set(outcomes) <= always | {Outcome.WAITING}
         with took("folding"):
             _fold(store)
         with took("reading"):
