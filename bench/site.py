@@ -81,7 +81,7 @@ def _nginx(site: WordPress, made: Path) -> Iterator[None]:
             root=site.directory,
         )
     )
-    site._server.stop()
+    site.give_way()
     fpm_command = [_php_fpm(), "--nodaemonize", "--fpm-config", str(made / "php-fpm.conf")]
     scan = [f"-derror_log={made / 'php.log'}", *(f"-d{name}={value}" for name, value in settings.items())]
     command = [*fpm_command, *scan, *(["--allow-to-run-as-root"] if is_root else [])]

@@ -53,6 +53,7 @@ class WordPress:
         self.program = program
         self._database = database
         self._server = server
+        self._is_served_by_another = False
 
     @classmethod
     def start(
@@ -166,6 +167,8 @@ class WordPress:
         Each argument is a variable in the code: `site.php("return get_the_title($post);", post=7)`.
         Raises PhpError with all that PHP said.
         """
+        if self._is_served_by_another:
+            return self.command_line(code, **arguments)
         with self._code(code, arguments) as prepared:
             return php.run_in_server(prepared, self.url, self._server.token)
 
@@ -246,6 +249,11 @@ class WordPress:
         self._database.reset()
         # Emptied and not deleted: PHP's workers may hold it open.
         self.log_path.write_bytes(b"")
+
+    def give_way(self) -> None:
+        """End the web server, so that another one can take its address; from then on PHP runs on the command line."""
+        self._server.stop()
+        self._is_served_by_another = True
 
     def stop(self) -> None:
         """End the web server and the database; what is left of files goes with them."""
