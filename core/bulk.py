@@ -189,7 +189,7 @@ class BulkJob:
             return SiteResult(
                 site_id, BulkOutcome.FAILED, messages.BULK_BROKE % {"error": type(error).__name__}
             )
-        wrong = [fact for fact in facts if not fact.well]
+        wrong = [fact for fact in facts if not fact.well and not fact.is_warning]
         if wrong:
             return SiteResult(site_id, BulkOutcome.FAILED, wrong[0].message)
         return SiteResult(site_id, BulkOutcome.DONE, messages.BULK_CHECKED)

@@ -49,6 +49,10 @@ CHECKED = (
 """What a health check finds out. The check after it replaces all of these facts."""
 
 
+_WARNINGS = frozenset({FactName.VCZAPI})
+"""Facts that stop nothing where they fail."""
+
+
 @dataclass(frozen=True, slots=True)
 class HealthFinding:
     """What was just found: `message` says what is wrong and what to do, or what was found well."""
@@ -70,6 +74,11 @@ class HealthFact:
     message: str
     since: int | None
     seen_at: int | None = None
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether it fails and stops nothing: events arrive and pages are written all the same."""
+        return not self.well and self.name in _WARNINGS
 
 
 def in_order(facts: Iterable[HealthFact]) -> list[HealthFact]:

@@ -207,7 +207,12 @@ def _check_alerts(site: SiteFacts) -> Iterable[tuple[AlertKind, Severity, dict[s
 
 
 def _severity_of_check(site: SiteFacts, fact: HealthFact) -> Severity:
-    """Return the severity of a failing fact: critical once it was found again. A goodbye of the plugin needs no second."""
+    """Return the severity of a failing fact: critical once it was found again, unless it stops nothing.
+
+    A goodbye of the plugin needs no second check.
+    """
+    if fact.is_warning:
+        return Severity.WARNING
     seen_for = (fact.seen_at or 0) - (fact.since or 0)
     is_certain = seen_for >= CONFIRMED_AFTER or (site.left_at is not None and fact.name is FactName.PLUGIN)
     return Severity.CRITICAL if is_certain else Severity.WARNING

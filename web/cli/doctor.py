@@ -15,6 +15,8 @@ from web.cli.times import to_minutes
 from web.rpc import api
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from web.cli.instance import Caller, Instance
     from web.rpc.api import SelfTestStatus, SelfTestStep, SiteCheck
 
@@ -49,7 +51,7 @@ _STAGES = {
 def doctor(context: click.Context, site: str | None, test: bool, as_json: bool, instance: Instance) -> None:
     """Check SITE (its address or ID), or all sites.
 
-    Prints what is wrong and what to do, and ends with status 1 where something is.
+    Prints what is wrong and what to do, and ends with status 1 where something is. What stops nothing is a warning.
     """
     if site is None:
         names = [(one.id, one.url) for one in instance.call(api.SITE_LIST, api.SiteListRequest())]
@@ -74,13 +76,25 @@ def doctor(context: click.Context, site: str | None, test: bool, as_json: bool, 
 
 
 def check_site(caller: Caller, site: str, *, as_json: bool = False) -> bool:
-    """Check a site and print the results; return whether all are ok."""
+    """Check a site and print the results; return whether nothing has failed. Warnings are no failures."""
     checks = caller.call(api.SITE_CHECK, api.SiteRequest(site=site))
     if as_json:
         print_json(*checks, site=site)
     for one in [] if as_json else checks:
-        _print(one.ok, describe(one))
-    return all(one.ok for one in checks)
+        click.echo(f"  {mark(one)}  {describe(one)}")
+    return not has_failed(checks)
+
+
+def mark(check: SiteCheck) -> str:
+    """Return the word by which commands print whether a fact is well."""
+    if check.ok:
+        return "ok  "
+    return "warn" if check.warning else "FAIL"
+
+
+def has_failed(checks: Iterable[SiteCheck]) -> bool:
+    """Return whether a fact fails that is no mere warning."""
+    return any(not one.ok and not one.warning for one in checks)
 
 
 def describe(check: SiteCheck) -> str:
@@ -130,8 +144,8 @@ def _print_step(step: SelfTestStep) -> None:
 def _conclude(status: SelfTestStatus) -> bool:
     found = status.diagnosis
     if found is not None:
-        mark = "todo" if found.cause == Cause.NO_SECRET else "FAIL"
-        click.echo(f"  {mark}  {_STAGES[found.stage]}: {found.message}")
+        word = "todo" if found.cause == Cause.NO_SECRET else "FAIL"
+        click.echo(f"  {word}  {_STAGES[found.stage]}: {found.message}")
         click.echo(f"        {found.advice}")
         return False
     if status.error:

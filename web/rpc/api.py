@@ -126,13 +126,14 @@ class ChangedSite(Model):
 class SiteCheck(Model):
     """One fact about a site. `message` says what is wrong and what to do, or what was found.
 
-    It holds since `since` (Unix milliseconds, UTC); None where that is not known.
+    It holds since `since` (Unix milliseconds, UTC); None where that is not known. `warning`: it is not ok, and stops nothing.
     """
 
     name: str
     ok: bool
     message: str
     since: int | None = None
+    warning: bool = False
 
 
 class RemovedSite(Model):

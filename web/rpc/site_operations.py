@@ -145,7 +145,10 @@ def check_site(bridge: Bridge, request: api.SiteRequest) -> list[api.SiteCheck]:
         site = sites.find(connection, request.site, bridge.store.sealer)
     bridge.health_checker.on_checked(site.id)
     return [
-        api.SiteCheck(name=fact.name, ok=fact.well, message=fact.message, since=fact.since) for fact in facts
+        api.SiteCheck(
+            name=fact.name, ok=fact.well, message=fact.message, since=fact.since, warning=fact.is_warning
+        )
+        for fact in facts
     ]
 
 

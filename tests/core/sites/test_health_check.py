@@ -239,6 +239,7 @@ class TestLook:
         for _ in range(2):
             found = health_check.check(store, "s1", clock=clock)
             assert "4.7.0 has not been tried" in wrong(found)["VCZAPI"]
+            assert [fact.name for fact in found if fact.is_warning] == [FactName.VCZAPI]
             clock.now = 3000
         assert facts(store)[FactName.VCZAPI].since == 2_000_000
         assert (kept(store).fault, kept(store).blocked_until) == (None, 0), "nothing stops"

@@ -55,6 +55,7 @@ class Served:
     def __init__(self) -> None:
         self.reports: list[api.SelfTestStatus] = []
         self.called: list[str] = []
+        self.checks = [WELL]
 
     def call(self, operation: api.Operation[Any, Any], request: api.Model) -> Any:
         self.called.append(operation.name)
@@ -73,7 +74,7 @@ class Served:
                     )
                 ]
             case api.SITE_CHECK:
-                return [WELL]
+                return self.checks
             case api.SELFTEST_START:
                 return api.SelfTestStarted(site_id="s1")
             case api.SELFTEST_STATUS:
@@ -125,6 +126,18 @@ class TestLooks:
             "https://s1.example.org\n  ok    WordPress: answers, signed in as Anna\n",
         )
         assert "selftest.start" not in served.called
+
+    @pytest.mark.parametrize("command", [("doctor", "s1"), ("site", "check", "s1")])
+    def test_ends_well_with_a_warning(self, run: Run, served: Served, command: tuple[str, ...]) -> None:
+        untried = api.SiteCheck(name="VCZAPI", ok=False, message="was not tried.", warning=True)
+        served.checks = [WELL, untried]
+        ran = run(*command)
+        assert ran.status == 0
+        assert "warn  VCZAPI: was not tried." in ran.out
+        served.checks = [untried, api.SiteCheck(name="clock", ok=False, message="is wrong.")]
+        ran = run(*command)
+        assert ran.status == 1
+        assert "FAIL  clock: is wrong." in ran.out
 
 
 class TestTests:
