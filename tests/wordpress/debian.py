@@ -45,7 +45,16 @@ class Release:
     def dependencies(self, package: str) -> list[str]:
         """Return the names of what a package depends on or recommends."""
         known = self._apt("apt-cache", "depends", "--no-suggests", package)
-        return sorted(set(re.findall(r"^[ |]*(?:Depends|Recommends): (\S+)$", known, re.MULTILINE)))
+        return sorted(set(re.findall(r"^[ |]*(?:Depends|Recommends): ([^<\s]\S*)$", known, re.MULTILINE)))
+
+    def without_programs(self, packages: Sequence[str]) -> list[str]:
+        """Return those packages that are the same for every processor, the smallest first."""
+        found = [
+            dict(re.findall(r"^(Package|Architecture|Size): (\S+)$", text, re.MULTILINE))
+            for text in self._apt("apt-cache", "show", "--no-all-versions", *packages).split("\n\n")
+        ]
+        same = [fields for fields in found if fields.get("Architecture") == "all"]
+        return [fields["Package"] for fields in sorted(same, key=lambda fields: int(fields["Size"]))]
 
     def closure(self, packages: Sequence[str]) -> list[str]:
         """Return the names of all that an empty machine would need, to have these packages installed."""

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import time
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -27,9 +28,7 @@ NEWEST = {"debian": "sid", "ubuntu": "devel"}
 MINIMUM = {"debian": "bullseye"}
 MINIMUM_PHP = "7.4"
 
-# Packages whose files Debian's wordpress links to, or that hold its theme. The rest of what it depends on
-# is servers and PHP, which are either installed properly or not wanted.
-BELONGS_TO_WORDPRESS = re.compile(r"libjs-.+|libphp-.+|php-getid3|wordpress-theme-.+")
+THEME = re.compile(r"wordpress-theme-.+")
 # The machine's own C library serves every program; what PHP is linked with besides comes along.
 BELONGS_TO_PHP = re.compile(rf"php{re.escape(MINIMUM_PHP)}-.+|lib(?!c6$|crypt1$|perl|db5).+")
 
@@ -89,18 +88,34 @@ def _fetch_minimum(target: Path) -> None:
 
 
 def _unpack_wordpress(release: Release, target: Path) -> None:
-    """Copy WordPress out of its packages, with what they link to in each other."""
-    others = [name for name in release.dependencies("wordpress") if BELONGS_TO_WORDPRESS.fullmatch(name)]
+    """Copy WordPress and its theme out of their packages, with what they link to in others."""
+    others = release.dependencies("wordpress")
     with tempfile.TemporaryDirectory(prefix="zoombridge-debian-") as work:
         root = Path(work)
-        release.unpack(["wordpress", *others], root)
+        release.unpack(["wordpress", *filter(THEME.fullmatch, others)], root)
         # Apache's, and it points to a file that exists only once the package is installed.
         (root / "usr/share/wordpress/.htaccess").unlink(missing_ok=True)
-        try:
-            shutil.copytree(root / "usr/share/wordpress", target, dirs_exist_ok=True)
-        except shutil.Error as error:
-            raise FetchError(f"WordPress links to files of packages that were not fetched: {error}") from None
+        complete(release, others, root)
+        shutil.copytree(root / "usr/share/wordpress", target, dirs_exist_ok=True)
     theme(target)
+
+
+def complete(release: Release, others: Sequence[str], root: Path) -> None:
+    """Unpack one package after the other, until no link of WordPress dangles. Raises: FetchError where one still does."""
+    wordpress = root / "usr/share/wordpress"
+    # The rest of what WordPress depends on is programs, which are either installed properly or not wanted.
+    for name in release.without_programs(others):
+        if not dangling(wordpress):
+            return
+        release.unpack([name], root)
+    if links := dangling(wordpress):
+        names = ", ".join(str(link.relative_to(wordpress)) for link in links)
+        raise FetchError(f"WordPress links to files that are in no package that it depends on: {names}")
+
+
+def dangling(root: Path) -> list[Path]:
+    """Return the links below a folder that lead to nothing."""
+    return sorted(path for path in root.rglob("*") if path.is_symlink() and not path.exists())
 
 
 def _fetch_php(target: Path) -> None:

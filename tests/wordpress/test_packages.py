@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.wordpress import packages
-from tests.wordpress.debian import FetchError
+from tests.wordpress.debian import FetchError, Release
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from tests.wordpress import Kind, WordPress
@@ -71,3 +73,48 @@ class TestMirrorThatCannotBeRead:
 
         with pytest.raises(FetchError, match="Run `apt-get update` as root first"):
             packages.core("newest-mariadb", tmp_path / "cache")
+
+
+@dataclass(frozen=True)
+class Unpacked(Release):
+    """A release whose packages hold one file each; it keeps the names of those that were unpacked."""
+
+    advice: str = ""
+    files: dict[str, str] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
+
+    def without_programs(self, packages: Sequence[str]) -> list[str]:
+        return list(packages)
+
+    def unpack(self, packages: Sequence[str], root: Path) -> None:
+        for name in packages:
+            self.names.append(name)
+            (root / self.files[name]).parent.mkdir(parents=True, exist_ok=True)
+            (root / self.files[name]).touch()
+
+
+class TestLinks:
+    @pytest.fixture
+    def release(self, tmp_path: Path) -> Unpacked:
+        """WordPress links to files of two packages that it depends on."""
+        wordpress = tmp_path / "usr/share/wordpress"
+        wordpress.mkdir(parents=True)
+        (wordpress / "crop.js").symlink_to("../javascript/cropper/crop.js")
+        (wordpress / "mail").symlink_to("../php/mailer")
+        files = {
+            "ca-certificates": "usr/share/ca-certificates/one.crt",
+            "libjs-cropper": "usr/share/javascript/cropper/crop.js",
+            "a-new-mailer": "usr/share/php/mailer/mail.php",
+            "wordpress-l10n": "usr/share/wordpress/de.mo",
+        }
+        return Unpacked(files=files)
+
+    def test_are_followed_until_none_dangles(self, release: Unpacked, tmp_path: Path) -> None:
+        packages.complete(release, list(release.files), tmp_path)
+
+        assert release.names == ["ca-certificates", "libjs-cropper", "a-new-mailer"]
+        assert (tmp_path / "usr/share/wordpress/mail/mail.php").exists()
+
+    def test_that_lead_nowhere_are_named(self, release: Unpacked, tmp_path: Path) -> None:
+        with pytest.raises(FetchError, match=r"WordPress links to files .*: mail$"):
+            packages.complete(release, ["libjs-cropper", "wordpress-l10n"], tmp_path)
