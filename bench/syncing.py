@@ -21,7 +21,7 @@ from core.render import SiteRules, render
 from core.store.posts.queue import Written
 from core.wordpress.addresses import Access, servers_of
 from core.wordpress.envelope import derive_keys, home_digest, seal_request
-from core.wordpress.operations import document
+from core.wordpress.operations_json import document
 from core.wordpress.post_operations import CreatePost, UpdatePost
 from core.wordpress.sync_client import SyncClient
 from core.wordpress.sync_posts import Mark, sync_operations

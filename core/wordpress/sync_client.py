@@ -51,11 +51,9 @@ from core.wordpress.operations import (
     Trash,
     Unpair,
     Write,
-    document,
-    payload_of,
     report_of,
-    result_of,
 )
+from core.wordpress.operations_json import document, payload_of, result_of
 from core.wordpress.post_operations import CreatePost, FindPosts, TrashPost, UpdatePost
 from core.wordpress.responses import UnexpectedError
 from core.wordpress.sync_posts import TRASH, Mark, post_of, sync_operations

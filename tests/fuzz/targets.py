@@ -21,7 +21,7 @@ from core.errors import BadRequestError, SignatureError
 from core.model import fold
 from core.model.meeting import Meeting
 from core.wordpress import envelope as sync_envelope
-from core.wordpress import operations, pairing_envelope, responses
+from core.wordpress import operations, operations_json, pairing_envelope, responses
 from core.wordpress.pairing_envelope import MalformedPairingError, WrongPairingSignatureError
 from core.zoom import envelope, signature, validation
 from tests.core.wordpress import plugin_envelope
@@ -206,14 +206,14 @@ def check_sync(data: bytes) -> None:
     assert 0 <= answer.time <= _LARGEST_NUMBER
     _check_storable(answer.stub, dict(answer.payload))
     try:
-        payload = operations.payload_of(answer.payload)
+        payload = operations_json.payload_of(answer.payload)
     except responses.UnexpectedError:
         return
     _check_storable(payload.highest, payload.protocols, payload.changed)
     for told in payload.results.values():
         for operation in _OPERATIONS:
             with suppress(responses.UnexpectedError):
-                _check_storable(operations.result_of(operation, told))
+                _check_storable(operations_json.result_of(operation, told))
 
 
 def _signed_answer(rest: bytes, *, is_encoded: bool) -> bytes:

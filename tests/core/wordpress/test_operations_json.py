@@ -36,11 +36,8 @@ from core.wordpress.operations import (
     Unpair,
     Unpaired,
     Write,
-    document,
-    payload_of,
-    position_of,
-    result_of,
 )
+from core.wordpress.operations_json import document, payload_of, position_of, result_of
 from core.wordpress.post_operations import CATEGORIES, CreatePost, DeletePost, ReadPost, TrashPost, UpdatePost
 from core.wordpress.responses import Choice, UnexpectedError
 from core.wordpress.sync_posts import Mark, post_of, sync_operations
