@@ -32,7 +32,7 @@ from core.sites import apply_rules
 from core.sites.apply_rules import ApplyRulesJob
 from core.sites.health_checker import HealthChecker
 from core.sites.key_rotation import KeyRotator
-from core.sites.pairing import PairingCaller
+from core.sites.pairing_caller import PairingCaller
 from core.sites.plugin_reports import MoveChecker
 from core.sites.returned_password import PasswordReturner
 from core.store.db import notify

@@ -1,21 +1,19 @@
-"""Pair sites by codes: issue codes, answer plugins that use them, call their sites back, and connect them.
+"""Pair sites by codes: answer plugins that use one, call their sites back, and connect them.
 
-A code comes to WordPress in the plugin's zip, or is pasted there. The plugin asks for the pairing
-(`core.wordpress.pairing_envelope`), and both sides agree on a key. The bridge then calls the site at the home that the
-plugin names (`core.sites.call_back`). The site is connected once it has answered there, signed with that key, and its
-address is confirmed: it is the one that was entered with the code, that of a known site, or a person says so.
+A code (`core.sites.pairing_codes`) comes to WordPress in the plugin's zip, or is pasted there. The plugin asks for the
+pairing (`core.wordpress.pairing_envelope`), and both sides agree on a key. The bridge then calls the site at the home
+that the plugin names (`core.sites.pairing_caller`, `core.sites.call_back`). The site is connected once it has answered
+there, signed with that key, and its address is confirmed: it is the one that was entered with the code, that of a known
+site, or a person says so.
 
 One WordPress is one site: its home, whatever the scheme, finds the known site, and so does the key of a former pairing.
 """
 
 from __future__ import annotations
 
-import re
 import secrets as randomness
-import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import structlog
 
@@ -28,7 +26,6 @@ from core.errors import (
     UnknownSiteError,
     ZoomBridgeError,
 )
-from core.jobs.worker import WorkerThread
 from core.pipeline import site_client
 from core.sites import apply_rules
 from core.sites import call_back as calls
@@ -39,10 +36,10 @@ from core.store import audit
 from core.store.audit import Action
 from core.store.posts import requeue
 from core.store.sites import health, pairings, rules, sites
-from core.store.sites.pairings import MOST_USES, OPEN_STATES, Pairing, PairingCode, PairingState
+from core.store.sites.pairings import OPEN_STATES, Pairing, PairingCode, PairingState
 from core.store.sites.sites import Site
 from core.wordpress.addresses import Access, is_evidently_inside, servers_of
-from core.wordpress.homes import is_same_home, typed_address, zoom_endpoints
+from core.wordpress.homes import is_same_home, zoom_endpoints
 from core.wordpress.pairing_envelope import (
     KeyPair,
     MalformedPairingError,
@@ -57,7 +54,7 @@ from core.wordpress.pairing_envelope import (
 from core.wordpress.sync_client import Doorway, SyncClient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import Connection
 
@@ -68,21 +65,17 @@ if TYPE_CHECKING:
 
 logger = structlog.get_logger(__name__)
 
-__all__ = ["Pairing", "PairingAnswer", "PairingCaller", "PairingCode", "PairingState"]
+__all__ = ["Pairing", "PairingAnswer", "PairingCode", "PairingState"]
 
 PATIENCE = 60_000
 """Milliseconds in which a plugin may not have stored the key yet that it was answered."""
 
-RETRIED_FOR = 24 * 60 * 60 * 1000
-"""Milliseconds for which a call back that fails is repeated."""
+FIRST_RETRY = 10 * 1000
+"""Milliseconds after which a call back that failed is repeated first."""
 
 _HIGHEST_EPOCH = 999_999_999
 _LONGEST_RETRY = 15 * 60 * 1000
-_FIRST_RETRY = 10 * 1000
-_LONGEST_ADDRESS = 2000
 _OLD_HOME_TIMEOUT = (2.0, 3.0)  # the plugin waits meanwhile
-# As the plugin takes it: no query, no fragment, no user name or password; nor what would end a string of PHP.
-_BRIDGE = re.compile(r"https?://[^\s/?#@'\\]+(/[^\s?#'\\]*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,107 +84,6 @@ class PairingAnswer:
 
     body: bytes
     pairing_id: str
-
-
-# --- Codes --------------------------------------------------------------------------------------------------
-
-
-def issue_code(
-    store: Store,
-    *,
-    bridge_url: str,
-    requested_by: str,
-    address: str = "",
-    site_id: str | None = None,
-    uses: int = 1,
-) -> PairingCode:
-    """Return a new code. Raises: ZoomBridgeError, UnknownSiteError.
-
-    A code for a known site is for that one alone: it has one use, and its address is that of the site.
-    """
-    if not 1 <= uses <= MOST_USES:
-        raise ZoomBridgeError(messages.PAIRING_USES % {"most": MOST_USES})
-    now = calls.now()
-    code = PairingCode(
-        id=pairings.new_id(),
-        secret=pairings.new_secret(),
-        bridge_url=bridge_address(bridge_url),
-        address=typed_address(address) if address.strip() and site_id is None else "",
-        site_id=site_id,
-        requested_by=requested_by,
-        uses=uses if site_id is None else 1,
-        uses_left=uses if site_id is None else 1,
-        created_at=now,
-        expires_at=now + pairings.LIFETIME,
-    )
-
-    def write(connection: Connection) -> None:
-        if site_id is not None:
-            sites.load(connection, site_id, store.sealer)
-        pairings.add_code(connection, code, store.sealer)
-        audit.record(connection, Action.CODE_ISSUED, code.address, site_id=site_id, uses=code.uses)
-
-    store.write(write)
-    return code
-
-
-def bridge_address(text: str) -> str:
-    """Return the bridge's address as it was typed, without a slash at its end. Raises: ZoomBridgeError."""
-    address = text.strip().rstrip("/")
-    try:
-        _ = urlsplit(address).port
-    except ValueError:
-        address = ""
-    if len(address) > _LONGEST_ADDRESS or not _BRIDGE.fullmatch(address):
-        raise ZoomBridgeError(messages.PAIRING_BRIDGE_URL % {"address": text.strip()})
-    return address
-
-
-def load_code(
-    store: Store, code_id: str, requested_by: str | None
-) -> tuple[PairingCode, list[Pairing]] | None:
-    """Return a code and its pairings; None if there is none, or it is another user's (`requested_by` None: any)."""
-    with store.reading() as connection:
-        code = pairings.load_code(connection, code_id, store.sealer)
-        if code is None or requested_by not in (None, code.requested_by):
-            return None
-        return code, pairings.of_code(connection, code_id, store.sealer)
-
-
-def open_codes(store: Store, requested_by: str | None) -> list[tuple[PairingCode, list[Pairing]]]:
-    """Return the codes of a user, or of all, that pair sites or have pairings that are open: the newest first."""
-    with store.reading() as connection:
-        codes = pairings.open_codes(connection, requested_by, store.sealer, now=calls.now())
-        return [(code, pairings.of_code(connection, code.id, store.sealer)) for code in codes]
-
-
-def is_open(code: PairingCode) -> bool:
-    """Whether a code can be used by another site."""
-    return code.uses_left > 0 and code.expires_at > calls.now()
-
-
-def cancel_code(store: Store, code_id: str) -> None:
-    """Delete a code and its pairings. Sites that are connected stay so; the plugins of others that have answered are told.
-
-    Blocks for requests to them.
-    """
-    with store.reading() as connection:
-        made = pairings.of_code(connection, code_id, store.sealer)
-
-    def write(connection: Connection) -> None:
-        code = pairings.load_code(connection, code_id, store.sealer)
-        if code is not None:
-            audit.record(connection, Action.CODE_CANCELLED, code.address, site_id=code.site_id)
-        pairings.remove_code(connection, code_id)
-
-    waiting = [pairing for pairing in made if pairing.state is PairingState.CONFIRM]
-    accesses = [_access(store, pairing) for pairing in waiting]
-    store.write(write)
-    for pairing, access in zip(waiting, accesses, strict=True):
-        _unpair(pairing, access)
-
-
-# --- The plugin's request ---------------------------------------------------------------------------------------
 
 
 def answer_request(store: Store, body: bytes) -> PairingAnswer:
@@ -371,9 +263,6 @@ def _record(connection: Connection, store: Store, use: _Use) -> Pairing:
     return pairing
 
 
-# --- The call back ------------------------------------------------------------------------------------------------
-
-
 def call_back(store: Store, pairing_id: str, *, timeout: tuple[float, float] = calls.TIMEOUT) -> Pairing:
     """Call the site of a pairing, and return how far it is then. Blocks. Raises: UnknownPairingError.
 
@@ -390,7 +279,7 @@ def call_back(store: Store, pairing_id: str, *, timeout: tuple[float, float] = c
         epoch=pairing.epoch,
         server_login=pairing.server_login,
         doorway=pairing.doorway,
-        access=_access(store, pairing),
+        access=access_of(store, pairing),
     )
     findings: list[HealthFinding] = []
     try:
@@ -443,7 +332,7 @@ def refuse(store: Store, pairing_id: str) -> None:
 
     store.write(write)
     if pairing.url:
-        _unpair(pairing, _access(store, pairing))
+        tell_unpaired(pairing, access_of(store, pairing))
 
 
 def set_server_password(store: Store, pairing_id: str, username: str, password: str) -> None:
@@ -502,7 +391,7 @@ def _failed(pairing: Pairing, error: SiteFaultError) -> Pairing:
         state = PairingState.SERVER_PASSWORD
     elif error.fault is Fault.CREDENTIALS and now - pairing.created_at < PATIENCE:
         state, message = PairingState.CALLING, ""  # the plugin is about to store the key
-    wait = min(_FIRST_RETRY * 2**pairing.calls, _LONGEST_RETRY)
+    wait = min(FIRST_RETRY * 2**pairing.calls, _LONGEST_RETRY)
     return replace(
         pairing,
         state=state,
@@ -603,7 +492,7 @@ def _site_of(connection: Connection, store: Store, pairing: Pairing, *, bridge_u
     )
 
 
-def _access(store: Store, pairing: Pairing) -> Access:
+def access_of(store: Store, pairing: Pairing) -> Access:
     """Return which addresses inside a network the site of a pairing may be called at.
 
     Those that an administrator has allowed, for it or for another site at the same host and port, or has plainly typed
@@ -622,7 +511,8 @@ def _access(store: Store, pairing: Pairing) -> Access:
     return access
 
 
-def _unpair(pairing: Pairing, access: Access) -> None:
+def tell_unpaired(pairing: Pairing, access: Access) -> None:
+    """Tell the plugin of a pairing that it is over. Blocks. A site that does not answer is left to find out by itself."""
     try:
         with SyncClient(
             pairing.rest_root,
@@ -657,87 +547,3 @@ def _load(store: Store, pairing_id: str) -> Pairing:
     if pairing is None:
         raise UnknownPairingError(messages.PAIRING_GONE)
     return pairing
-
-
-# --- In the background --------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class PairingCaller:
-    """Call sites back in background threads, each by one at a time. Thread-safe; `begin` does not block.
-
-    `on_connected` is called with the id of each site that is connected then. A plugin stores its key only after the
-    bridge's answer: `pauses` (seconds) come before the first calls. Call backs that fail are repeated for a day, with
-    growing pauses; `start` has those continued that an earlier process left.
-    """
-
-    store: Store
-    on_connected: Callable[[str], None] = lambda _: None
-    pauses: Sequence[float] = (0.3, 0.7, 1, 2, 3, 5, 8, 13)
-    most: int = 16
-    _underway: set[str] = field(default_factory=set)
-    _guard: threading.Lock = field(default_factory=threading.Lock)
-    _is_started: bool = False
-    _worker: WorkerThread = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._worker = WorkerThread("pairing-retries", self._begin_due, retry_seconds=60.0)
-
-    def start(self) -> None:
-        """Have call backs repeated that are due."""
-        self._is_started = True
-        self._worker.start()
-
-    def stop(self) -> None:
-        """Repeat no more. Blocks; a call that is under way ends by itself."""
-        self._worker.stop()
-
-    def begin(self, pairing_id: str) -> None:
-        """Start calling a site back, unless that is under way, or too many are being called."""
-        with self._guard:
-            if pairing_id in self._underway or len(self._underway) >= self.most:
-                return
-            self._underway.add(pairing_id)
-        threading.Thread(target=self._call, args=(pairing_id,), name="call-back", daemon=True).start()
-
-    def watch(self, pairing: Pairing) -> None:
-        """Call a site that somebody waits for again soon, if this process repeats call backs. Does not block."""
-        last = pairing.checked_at or 0
-        if self._is_started and pairing.state in OPEN_STATES and calls.now() - last > _FIRST_RETRY:
-            self.begin(pairing.id)
-
-    def is_underway(self, pairing_id: str) -> bool:
-        """Whether a site is being called now."""
-        return pairing_id in self._underway
-
-    def confirm(self, pairing_id: str, *, confirmed_by: str, only: str | None = None) -> Site:
-        """Connect a site as `confirm` does, and have it checked."""
-        site = confirm(self.store, pairing_id, confirmed_by=confirmed_by, only=only)
-        self.on_connected(site.id)
-        return site
-
-    def _call(self, pairing_id: str) -> None:
-        try:
-            for pause in self.pauses:
-                if self._worker.stopping.wait(pause):
-                    return
-                pairing = call_back(self.store, pairing_id)
-                if pairing.state is PairingState.CONNECTED:
-                    self.on_connected(pairing.site_id)
-                if pairing.state is not PairingState.CALLING:
-                    return
-        except ZoomBridgeError as error:
-            logger.warning("call_back_failed", pairing=pairing_id, reason=str(error))
-        except Exception:
-            logger.exception("call_back_failed", pairing=pairing_id)
-        finally:
-            with self._guard:
-                self._underway.discard(pairing_id)
-
-    def _begin_due(self) -> float:
-        now = calls.now()
-        with self.store.reading() as connection:
-            waiting = pairings.due(connection, now=now, since=now - RETRIED_FOR)
-        for pairing_id in waiting:
-            self.begin(pairing_id)
-        return _FIRST_RETRY / 1000

@@ -1067,7 +1067,7 @@ OF_BRIDGE = (
     Defence(
         "a code is downloaded only by who asked for it",
         _ZIP,
-        "core/sites/pairing.py",
+        "core/sites/pairing_codes.py",
         "        if code is None or requested_by not in (None, code.requested_by):\n",
         "        if code is None:\n",
         ("web/pages/test_add_site.py::TestDownload::test_is_for_who_asked_for_it",),

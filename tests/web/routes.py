@@ -15,7 +15,7 @@ from sqlalchemy import insert, select, update
 from tornado.routing import PathMatches
 
 from core import messages
-from core.sites import pairing
+from core.sites import pairing_codes
 from core.store.db import schema
 from core.store.posts import attempts
 from core.store.posts.attempts import Attempt
@@ -210,7 +210,9 @@ def fill_two_sites(http: Http, bridge: Bridge, store: Store) -> dict[str, list[s
 
 def add_codes(store: Store) -> list[str]:
     """Add pairing codes of anna: unused, expired, one for each state of a pairing, one for all of them; return their ids."""
-    issue = partial(pairing.issue_code, store, bridge_url="https://bridge.example.org", requested_by="/anna")
+    issue = partial(
+        pairing_codes.issue_code, store, bridge_url="https://bridge.example.org", requested_by="/anna"
+    )
     unused, expired = issue(address="https://theirs.example.net").id, issue().id
     ended = update(schema.pairing_codes).where(schema.pairing_codes.c.id == expired).values(expires_at=1)
     store.write(lambda connection: connection.execute(ended))

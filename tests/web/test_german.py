@@ -19,7 +19,7 @@ from core.errors import StoreUnavailableError
 from core.model.health import FactName, HealthFinding
 from core.selftest.cleanup import SELF_TEST
 from core.selftest.steps import Progress, SelfTestStep, StepReport
-from core.sites import diagnosis, pairing
+from core.sites import diagnosis, pairing_codes
 from core.sites.diagnosis import Stage
 from core.store import jobs
 from core.store.accounts import credentials as zoom_credentials
@@ -290,7 +290,7 @@ NOT_CALLED_BACK = (
 def test_why_a_site_cannot_be_called_back(
     http: Http, store: Store, session: dict[str, str], message: str
 ) -> None:
-    code = pairing.issue_code(store, bridge_url="https://bridge.example.org", requested_by="/anna")
+    code = pairing_codes.issue_code(store, bridge_url="https://bridge.example.org", requested_by="/anna")
     used(store, code.id, PairingState.UNREACHABLE, message=message)
     answer = http("GET", f"/sites/add/{code.id}", headers=GERMAN | session)
     assert answer.code == 200

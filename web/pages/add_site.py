@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from tornado.web import Finish
 
 from core.errors import UnknownSiteError, ZoomBridgeError
-from core.sites import pairing, typed_home
+from core.sites import pairing, pairing_codes, typed_home
 from core.sites.address_approval import allow
 from core.sites.pairing import PairingState
 from core.store.db import settings
@@ -101,7 +101,9 @@ class AddSitePage(PageHandler):
 
     async def _code(self, code_id: str) -> tuple[PairingCode, list[Pairing]]:
         """Load the viewer's code and its pairings; redirect to the form if it is gone."""
-        found = await self.blocking(pairing.load_code, self.bridge.store, code_id, requester(self.viewer))
+        found = await self.blocking(
+            pairing_codes.load_code, self.bridge.store, code_id, requester(self.viewer)
+        )
         if found is None:
             self.go("/sites/add", late="yes")
             raise Finish
@@ -124,7 +126,7 @@ class AddSiteHandler(AddSitePage):
         typed = self.get_body_argument("bridge_url", "").strip() or await self._suggested_bridge_url(known)
         errors = self._errors(address, uses)
         try:
-            bridge_url = pairing.bridge_address(typed)
+            bridge_url = pairing_codes.bridge_address(typed)
         except ZoomBridgeError as error:
             errors["bridge_url"] = self.translated(error)
         if not errors:
@@ -132,7 +134,7 @@ class AddSiteHandler(AddSitePage):
                 home = await self.blocking(typed_home.find, address)
                 code = await self.blocking(
                     partial(
-                        pairing.issue_code,
+                        pairing_codes.issue_code,
                         self.bridge.store,
                         bridge_url=bridge_url,
                         requested_by=requester(self.viewer),
@@ -236,7 +238,7 @@ class CodeHandler(AddSitePage):
         code, pairings = await self._code(code_id)
         do = self.get_body_argument("do", "")
         if do == "cancel":
-            await self.blocking(pairing.cancel_code, self.bridge.store, code.id)
+            await self.blocking(pairing_codes.cancel_code, self.bridge.store, code.id)
             self.go("/sites", gone="cancelled")
             return
         chosen = self.get_body_argument("pairing", "")
@@ -327,7 +329,9 @@ class CodePluginHandler(AddSitePage):
     """`GET /sites/add/ID/plugin.zip`: the plugin with the pairing code, for the user who asked for the code."""
 
     async def get(self, code_id: str) -> None:
-        found = await self.blocking(pairing.load_code, self.bridge.store, code_id, requester(self.viewer))
+        found = await self.blocking(
+            pairing_codes.load_code, self.bridge.store, code_id, requester(self.viewer)
+        )
         if found is None or not _is_open(found[0]):
             message = self.words.gettext(
                 "This pairing code was used, has expired, or belongs to another user. Add the site again, under Sites."

@@ -24,7 +24,7 @@ from core.monitoring import site_list
 from core.monitoring.site_list import LONGEST_SEARCH, SiteFilter, SiteSort, SiteState
 from core.selftest import job as selftest_job
 from core.selftest.later_changes import LaterChanges, later_changes
-from core.sites import health_check, pairing
+from core.sites import health_check, pairing_codes
 from core.sites.address_approval import allow
 from core.sites.diagnosis import RefusedRequests, Stage
 from core.sites.disconnect import disconnect
@@ -260,7 +260,7 @@ class SitesHandler(PageHandler):
         )
         codes = []
         if self.viewer.may_change:
-            codes = await self.blocking(pairing.open_codes, self.bridge.store, requester(self.viewer))
+            codes = await self.blocking(pairing_codes.open_codes, self.bridge.store, requester(self.viewer))
         query = to_query(wanted)
         has_more = number * ON_A_PAGE < listed.total
         view = SitesView(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from core import messages
 from core.errors import UnknownPairingError
-from core.sites import address_approval, health_check, pairing, typed_home
+from core.sites import address_approval, health_check, pairing, pairing_codes, typed_home
 from core.sites.pairing import PairingState
 from core.store.db import settings
 from core.store.sites import sites
@@ -26,7 +26,7 @@ def issue_code(bridge: Bridge, request: api.NewPairingCode) -> api.IssuedCode:
     with bridge.store.reading() as connection:
         bridge_url = request.bridge_url or settings.public_url(connection) or request.own_url
     home = typed_home.find(request.address)
-    code = pairing.issue_code(
+    code = pairing_codes.issue_code(
         bridge.store,
         bridge_url=bridge_url,
         requested_by=REQUESTED_BY,
@@ -49,9 +49,9 @@ def list_pairings(bridge: Bridge, request: api.PairingCodeRequest) -> list[api.C
     Raises: UnknownPairingError for a code that is gone.
     """
     if request.code is None:
-        found = pairing.open_codes(bridge.store, None)
+        found = pairing_codes.open_codes(bridge.store, None)
     else:
-        one = pairing.load_code(bridge.store, request.code, None)
+        one = pairing_codes.load_code(bridge.store, request.code, None)
         if one is None:
             raise UnknownPairingError(messages.PAIRING_GONE)
         found = [one]
@@ -111,7 +111,7 @@ def show_site(bridge: Bridge, request: api.SiteRequest) -> api.ConnectedSite:
 def _status(code: PairingCode, made: list[Pairing]) -> api.CodeStatus:
     return api.CodeStatus(
         id=code.id,
-        is_open=pairing.is_open(code),
+        is_open=pairing_codes.is_open(code),
         uses_left=code.uses_left,
         pairings=[
             api.CodePairing(

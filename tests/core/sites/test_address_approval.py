@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import PairingRefusedError
 from core.model.health import FactName
-from core.sites import address_approval, health_check, pairing, plugin_reports
+from core.sites import address_approval, health_check, pairing, pairing_codes, plugin_reports
 from core.sites.pairing import PairingState
 from core.store import audit
 from core.store.audit import Action, AuditFilter
@@ -57,7 +57,7 @@ def load(store: Store, pairing_id: str) -> Pairing:
 
 
 def ask(store: Store, plugin: Plugin) -> Pairing:
-    code = pairing.issue_code(store, bridge_url=BRIDGE, requested_by="/anna")
+    code = pairing_codes.issue_code(store, bridge_url=BRIDGE, requested_by="/anna")
     return pairing.call_back(store, plugin.ask(store, code).id)
 
 

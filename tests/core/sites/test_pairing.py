@@ -16,11 +16,12 @@ from core.errors import (
 )
 from core.model.health import FactName
 from core.pipeline import site_client
-from core.sites import apply_rules, pairing
-from core.sites.pairing import PairingCaller, PairingState
+from core.sites import apply_rules, pairing, pairing_codes
+from core.sites.pairing import PairingState
+from core.sites.pairing_caller import PairingCaller
 from core.store import jobs
+from core.store.db import schema
 from core.store.db.engine import Store
-from core.store.db.schema import pairing_codes
 from core.store.sites import health, pairings, sites
 from core.store.sites.pairings import Pairing, PairingCode
 from core.store.sites.sites import Site
@@ -46,7 +47,7 @@ def every(store: Store) -> list[Site]:
 
 
 def issue(store: Store, **given: Any) -> PairingCode:
-    return pairing.issue_code(store, bridge_url=BRIDGE, requested_by="/anna", **given)
+    return pairing_codes.issue_code(store, bridge_url=BRIDGE, requested_by="/anna", **given)
 
 
 def connect(store: Store, plugin: Plugin, **given: Any) -> Site:
@@ -67,11 +68,11 @@ class TestCode:
     def test_is_of_a_bridge_and_of_a_user(self, store: Store) -> None:
         code = issue(store)
         assert code.text == f"{BRIDGE}#zb1.{code.id}.{code.secret}"
-        assert pairing.load_code(store, code.id, "/anna") == (code, [])
-        assert pairing.load_code(store, code.id, None) == (code, [])
-        assert pairing.load_code(store, code.id, "/ben") is None
-        assert pairing.open_codes(store, "/anna") == [(code, [])]
-        assert pairing.open_codes(store, "/ben") == []
+        assert pairing_codes.load_code(store, code.id, "/anna") == (code, [])
+        assert pairing_codes.load_code(store, code.id, None) == (code, [])
+        assert pairing_codes.load_code(store, code.id, "/ben") is None
+        assert pairing_codes.open_codes(store, "/anna") == [(code, [])]
+        assert pairing_codes.open_codes(store, "/ben") == []
 
     def test_is_not_shown_with_its_secret(self, store: Store) -> None:
         code = issue(store)
@@ -79,8 +80,8 @@ class TestCode:
 
     def test_that_is_cancelled_is_unknown(self, store: Store) -> None:
         code = issue(store)
-        pairing.cancel_code(store, code.id)
-        assert pairing.load_code(store, code.id, None) is None
+        pairing_codes.cancel_code(store, code.id)
+        assert pairing_codes.load_code(store, code.id, None) is None
         assert refusal(store, Plugin().body(code)) == (404, "zoombridge_pairing_unknown")
 
     @pytest.mark.parametrize("uses", [0, 101])
@@ -97,7 +98,7 @@ class TestCode:
         ],
     )
     def test_takes_the_address_of_the_bridge_as_it_is_typed(self, typed: str, taken: str) -> None:
-        assert pairing.bridge_address(typed) == taken
+        assert pairing_codes.bridge_address(typed) == taken
 
     @pytest.mark.parametrize(
         "url",
@@ -117,7 +118,7 @@ class TestCode:
     )
     def test_wants_an_address_of_the_bridge(self, store: Store, url: str) -> None:
         with pytest.raises(ZoomBridgeError, match="address of the bridge"):
-            pairing.issue_code(store, bridge_url=url, requested_by="/anna")
+            pairing_codes.issue_code(store, bridge_url=url, requested_by="/anna")
 
     def test_refuses_an_address_that_is_none(self, store: Store) -> None:
         with pytest.raises(ZoomBridgeError, match="address of a site"):
@@ -201,7 +202,7 @@ class TestRequest:
 
     def test_with_a_code_that_has_expired_is_refused(self, store: Store) -> None:
         code = issue(store)
-        store.write(lambda connection: connection.execute(update(pairing_codes).values(expires_at=1)))
+        store.write(lambda connection: connection.execute(update(schema.pairing_codes).values(expires_at=1)))
         assert refusal(store, Plugin().body(code)) == (410, "zoombridge_pairing_expired")
 
     def test_signed_with_another_secret_is_refused(self, store: Store) -> None:
@@ -333,7 +334,7 @@ class TestPerson:
         asked = plugin.ask(store, code)
         with plugin.answering() as network:
             pairing.call_back(store, asked.id)
-            pairing.cancel_code(store, code.id)
+            pairing_codes.cancel_code(store, code.id)
             assert not network.plugin.paired
 
     def test_cancels_a_code_whose_site_stays_connected(self, store: Store) -> None:
@@ -342,7 +343,7 @@ class TestPerson:
         asked = plugin.ask(store, code)
         with plugin.answering() as network:
             pairing.call_back(store, asked.id)
-            pairing.cancel_code(store, code.id)
+            pairing_codes.cancel_code(store, code.id)
             assert network.plugin.paired
         assert [one.id for one in every(store)] == [asked.site_id]
 

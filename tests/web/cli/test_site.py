@@ -12,7 +12,7 @@ import pytest
 
 from core.errors import Fault, SiteFaultError
 from core.model import rules
-from core.sites import pairing
+from core.sites import pairing_codes
 from core.sites.pairing import PairingState
 from core.store.db import settings
 from core.store.db.engine import Store
@@ -102,7 +102,7 @@ class TestWaiting:
     def waiting(self, with_site: Site, migrated_url: str) -> None:
         """A site has used a code, has answered, and waits for a person."""
         opened = Store(migrated_url, keys=KEYS)
-        code = pairing.issue_code(opened, bridge_url=BRIDGE, requested_by="the command line")
+        code = pairing_codes.issue_code(opened, bridge_url=BRIDGE, requested_by="the command line")
         asked = Plugin().ask(opened, code)
         message = f"{HOME} has used the code."
         answered = replace(asked, state=PairingState.CONFIRM, message=message, url=HOME)

@@ -15,8 +15,8 @@ from tornado.ioloop import IOLoop
 from core import messages
 from core.bridge import Bridge
 from core.errors import Fault, SiteFaultError
-from core.sites import pairing, typed_home
-from core.sites.pairing import PairingCaller
+from core.sites import pairing_codes, typed_home
+from core.sites.pairing_caller import PairingCaller
 from core.store.db import schema, settings
 from core.store.db.engine import Store
 from core.store.sites import pairings, sites
@@ -73,7 +73,7 @@ def begun(door: Door, **form: str) -> str:
 
 
 def code_of(store: Store, page: str, requested_by: str = "/anna") -> PairingCode:
-    found = pairing.load_code(store, page.rpartition("/")[2], requested_by)
+    found = pairing_codes.load_code(store, page.rpartition("/")[2], requested_by)
     assert found is not None
     return found[0]
 
@@ -480,7 +480,7 @@ class TestCancel:
         answer = admin.post(page, do="cancel")
         assert answer.headers["Location"] == "/sites?gone=cancelled"
         assert "The pairing code is cancelled" in words(admin.follow(answer))
-        assert pairing.load_code(store, page.rpartition("/")[2], "/anna") is None
+        assert pairing_codes.load_code(store, page.rpartition("/")[2], "/anna") is None
         assert admin.get(page).headers["Location"] == "/sites/add?late=yes"
         assert "This pairing code has expired" in words(admin.get("/sites/add?late=yes"))
 

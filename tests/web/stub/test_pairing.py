@@ -9,7 +9,7 @@ from sqlalchemy import Connection, update
 
 from core.bridge import Bridge
 from core.errors import StoreUnavailableError
-from core.sites import pairing
+from core.sites import pairing_codes
 from core.store.db.engine import Store
 from core.store.db.schema import sites as site_table
 from core.store.sites import pairings, sites
@@ -32,7 +32,7 @@ def begun(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def code(store: Store) -> PairingCode:
-    return pairing.issue_code(store, bridge_url=BRIDGE, requested_by="/anna")
+    return pairing_codes.issue_code(store, bridge_url=BRIDGE, requested_by="/anna")
 
 
 def post(http: Http, path: str, body: bytes, headers: dict[str, str] | None = None) -> Any:
