@@ -7,7 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.sites import pairing
+import pytest
+
+from core.errors import PairingRefusedError
+from core.sites import pairing, pairing_codes
+from core.sites.pairing import PairingState
 from core.store.db.engine import Store
 from core.store.sites import pairings, sites
 from core.store.sites.pairings import Pairing, PairingCode
@@ -90,3 +94,35 @@ def load(store: Store, pairing_id: str) -> Pairing:
         found = pairings.load(connection, pairing_id, store.sealer)
     assert found is not None
     return found
+
+
+def kept(store: Store, site_id: str) -> Site:
+    """Return a site as it is kept."""
+    with store.reading() as connection:
+        return sites.load(connection, site_id, store.sealer)
+
+
+def every(store: Store) -> list[Site]:
+    """Return all sites that are kept."""
+    with store.reading() as connection:
+        return sites.list_all(connection, store.sealer)
+
+
+def issue(store: Store, **given: Any) -> PairingCode:
+    """Return a new code that anna asked for."""
+    return pairing_codes.issue_code(store, bridge_url=BRIDGE, requested_by="/anna", **given)
+
+
+def connect(store: Store, plugin: Plugin, **given: Any) -> Site:
+    """Connect a site, with its address typed."""
+    asked = plugin.ask(store, issue(store, **({"address": plugin.home} | given)))
+    with plugin.answering():
+        assert pairing.call_back(store, asked.id).state is PairingState.CONNECTED
+    return kept(store, asked.site_id)
+
+
+def refusal(store: Store, body: bytes) -> tuple[int, str]:
+    """Return the status and the code with which a request is refused."""
+    with pytest.raises(PairingRefusedError) as caught:
+        pairing.answer_request(store, body)
+    return caught.value.status, caught.value.code

@@ -1,6 +1,5 @@
 """Pair sites by codes: from a code to a connected site. WordPress and its plugin are doubles here."""
 
-import queue
 import threading
 from dataclasses import replace
 from typing import Any
@@ -9,16 +8,13 @@ import pytest
 from sqlalchemy import update
 
 from core.errors import (
-    PairingRefusedError,
     UnknownPairingError,
-    UnknownSiteError,
     ZoomBridgeError,
 )
 from core.model.health import FactName
 from core.pipeline import site_client
 from core.sites import apply_rules, pairing, pairing_codes
 from core.sites.pairing import PairingState
-from core.sites.pairing_caller import PairingCaller
 from core.store import jobs
 from core.store.db import schema
 from core.store.db.engine import Store
@@ -26,7 +22,7 @@ from core.store.sites import health, pairings, sites
 from core.store.sites.pairings import Pairing, PairingCode
 from core.store.sites.sites import Site
 from core.wordpress.pairing_envelope import KeyPair
-from tests.core.sites.pairing_plugin import BRIDGE, HOME, Plugin, load
+from tests.core.sites.pairing_plugin import BRIDGE, HOME, Plugin, connect, every, issue, kept, load, refusal
 from tests.core.wordpress.network_double import Reply
 from tests.core.wordpress.raw_server import Server
 
@@ -34,99 +30,6 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 NO_ROUTE: Reply = (404, {}, b'{"code": "rest_no_route", "message": ""}')
 PAGE: Reply = (200, {}, b"<title>Choir</title>")
 BASIC: Reply = (401, {"WWW-Authenticate": 'Basic realm="Test"'}, b"<title>401</title>")
-
-
-def kept(store: Store, site_id: str) -> Site:
-    with store.reading() as connection:
-        return sites.load(connection, site_id, store.sealer)
-
-
-def every(store: Store) -> list[Site]:
-    with store.reading() as connection:
-        return sites.list_all(connection, store.sealer)
-
-
-def issue(store: Store, **given: Any) -> PairingCode:
-    return pairing_codes.issue_code(store, bridge_url=BRIDGE, requested_by="/anna", **given)
-
-
-def connect(store: Store, plugin: Plugin, **given: Any) -> Site:
-    """Connect a site, with its address typed."""
-    asked = plugin.ask(store, issue(store, **({"address": plugin.home} | given)))
-    with plugin.answering():
-        assert pairing.call_back(store, asked.id).state is PairingState.CONNECTED
-    return kept(store, asked.site_id)
-
-
-def refusal(store: Store, body: bytes) -> tuple[int, str]:
-    with pytest.raises(PairingRefusedError) as caught:
-        pairing.answer_request(store, body)
-    return caught.value.status, caught.value.code
-
-
-class TestCode:
-    def test_is_of_a_bridge_and_of_a_user(self, store: Store) -> None:
-        code = issue(store)
-        assert code.text == f"{BRIDGE}#zb1.{code.id}.{code.secret}"
-        assert pairing_codes.load_code(store, code.id, "/anna") == (code, [])
-        assert pairing_codes.load_code(store, code.id, None) == (code, [])
-        assert pairing_codes.load_code(store, code.id, "/ben") is None
-        assert pairing_codes.open_codes(store, "/anna") == [(code, [])]
-        assert pairing_codes.open_codes(store, "/ben") == []
-
-    def test_is_not_shown_with_its_secret(self, store: Store) -> None:
-        code = issue(store)
-        assert code.secret not in repr(code)
-
-    def test_that_is_cancelled_is_unknown(self, store: Store) -> None:
-        code = issue(store)
-        pairing_codes.cancel_code(store, code.id)
-        assert pairing_codes.load_code(store, code.id, None) is None
-        assert refusal(store, Plugin().body(code)) == (404, "zoombridge_pairing_unknown")
-
-    @pytest.mark.parametrize("uses", [0, 101])
-    def test_is_for_1_to_100_sites(self, store: Store, uses: int) -> None:
-        with pytest.raises(ZoomBridgeError, match="1 to 100"):
-            issue(store, uses=uses)
-
-    @pytest.mark.parametrize(
-        ("typed", "taken"),
-        [
-            ("https://bridge.example.org", "https://bridge.example.org"),
-            (" https://bridge.example.org/ ", "https://bridge.example.org"),
-            ("http://10.0.0.1:8765/zoom/", "http://10.0.0.1:8765/zoom"),
-        ],
-    )
-    def test_takes_the_address_of_the_bridge_as_it_is_typed(self, typed: str, taken: str) -> None:
-        assert pairing_codes.bridge_address(typed) == taken
-
-    @pytest.mark.parametrize(
-        "url",
-        [
-            "",
-            "bridge.example.org",
-            "ftp://bridge.example.org",
-            "https://",
-            "https://b.example/?a",
-            "https://a@b",
-            "https://b:x",
-            "https://b:99999",
-            "https://b.example/it's",
-            "https://b.example/\\",
-            "https://x/" + "y" * 2000,
-        ],
-    )
-    def test_wants_an_address_of_the_bridge(self, store: Store, url: str) -> None:
-        with pytest.raises(ZoomBridgeError, match="address of the bridge"):
-            pairing_codes.issue_code(store, bridge_url=url, requested_by="/anna")
-
-    def test_refuses_an_address_that_is_none(self, store: Store) -> None:
-        with pytest.raises(ZoomBridgeError, match="address of a site"):
-            issue(store, address="ftp://example.org")
-
-    def test_for_a_site_that_is_unknown_is_refused(self, store: Store) -> None:
-        with pytest.raises(UnknownSiteError):
-            issue(store, site_id="none")
 
 
 class TestRequest:
@@ -346,55 +249,6 @@ class TestPerson:
             pairing_codes.cancel_code(store, code.id)
             assert network.plugin.paired
         assert [one.id for one in every(store)] == [asked.site_id]
-
-
-class TestCaller:
-    def test_calls_until_the_plugin_has_the_key(self, store: Store) -> None:
-        plugin = Plugin()
-        asked = plugin.ask(store, issue(store, address=HOME))
-        connected = threading.Event()
-        caller = PairingCaller(store, on_connected=lambda _: connected.set(), pauses=(0, 0, 0))
-        key, plugin.key = plugin.key, "00" * 32
-        with plugin.answering() as network:
-            refused = network.plugin.handle
-
-            def handle(body: bytes) -> tuple[int, bytes]:
-                answer = refused(body)
-                network.plugin.key = key
-                return answer
-
-            network.plugin.handle = handle  # type: ignore[method-assign]
-            caller.begin(asked.id)
-            assert connected.wait(600)
-        assert kept(store, asked.site_id).home == HOME
-
-    def test_continues_what_an_earlier_process_left(self, store: Store) -> None:
-        plugin = Plugin()
-        asked = plugin.ask(store, issue(store, address=HOME))
-        connected: queue.Queue[str] = queue.Queue()
-        caller = PairingCaller(store, on_connected=connected.put, pauses=(0,))
-        with plugin.answering():
-            caller.start()
-            assert connected.get(timeout=600) == asked.site_id
-        caller.stop()
-
-    def test_watches_only_where_it_repeats_call_backs(self, store: Store) -> None:
-        """A command beside the server asks, but does not call."""
-        plugin = Plugin()
-        asked = plugin.ask(store, issue(store, address=HOME))
-        caller = PairingCaller(store, pauses=(0,))
-        caller.watch(asked)
-        assert not caller.is_underway(asked.id)
-
-    def test_confirmed_site_is_handed_on(self, store: Store) -> None:
-        plugin = Plugin()
-        asked = plugin.ask(store, issue(store))
-        connected: list[str] = []
-        caller = PairingCaller(store, on_connected=connected.append)
-        with plugin.answering():
-            pairing.call_back(store, asked.id)
-        caller.confirm(asked.id, confirmed_by="anna")
-        assert connected == [asked.site_id]
 
 
 class TestOneWordPressIsOneSite:
