@@ -91,7 +91,8 @@ def enqueue(
 
     Rules are copied from the site `source`, as long as their digest is still the `previewed` one.
 
-    Raises: SiteTagError, TooManySitesError, TooManyJobsError, StoreError.
+    Raises: SiteTagError, TooManySitesError, TooManyJobsError, StoreError; UnknownSiteError for a `source` that who requests
+    it may not see.
     """
     chosen = sorted(one for one in set(site_ids) if viewer_site in (None, one))
     if len(chosen) > MOST_SITES:
@@ -100,6 +101,8 @@ def enqueue(
     if action in (BulkAction.TAG, BulkAction.UNTAG):
         arguments["tag"] = sites.read_tag(tag)
     if action is BulkAction.COPY:
+        if viewer_site not in (None, source):
+            raise UnknownSiteError(messages.UNKNOWN_SITE % {"name": source})
         arguments |= {"source": source, "previewed": previewed}
     kind = CHANGE_KIND if action in _CHANGES else KIND
     return job_runner.enqueue(kind, arguments, site_id=viewer_site, requested_by=requested_by)

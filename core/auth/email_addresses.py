@@ -10,9 +10,12 @@ from core import messages
 from core.errors import UserError
 from core.store import audit
 from core.store.audit import Action
-from core.store.auth import email_addresses, users
+from core.store.auth import email_addresses, one_time_links, users
+from core.store.db import clock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Connection
 
     from core.store.auth.users import User
@@ -29,6 +32,7 @@ class EmailAddressService:
     """Save and find the addresses. Blocks; thread-safe. Names are canonical (see `core.auth.service.canonical`)."""
 
     store: Store
+    clock: Callable[[], float] | None = None
 
     def find(self, name: str) -> str:
         """Return the saved address of a user; empty where there is none."""
@@ -43,7 +47,8 @@ class EmailAddressService:
     def change(self, name: str, address: str) -> None:
         """Save the address of a user; an empty one removes it.
 
-        Each address belongs to one user: whoever has forgotten the user name enters it instead. Raises: UserError.
+        Each address belongs to one user: whoever has forgotten the user name enters it instead. Links that were sent to
+        the address before are invalid then. Raises: UserError.
         """
         address = checked(address)
 
@@ -55,6 +60,7 @@ class EmailAddressService:
                 raise UserError(messages.EMAIL_ADDRESS_TAKEN, field="email_address")
             if not email_addresses.save(connection, self.store.sealer, name, address):
                 raise UserError(messages.USER_UNKNOWN % {"name": name})
+            one_time_links.cancel_sent(connection, name, now=clock.now(connection, self.clock))
             audit.record(connection, Action.USER_EMAIL_ADDRESS, name)
 
         self.store.write(save)
@@ -66,8 +72,11 @@ class EmailAddressService:
         """
         with self.store.reading() as connection:
             saved = email_addresses.list_all(connection, self.store.sealer)
-            meant = [who for who, address in saved.items() if address.casefold() == name] or [name]
-            user = users.find(connection, meant[0])
+            # A user's own name goes first: others may have saved it as their address before that user was added.
+            user = users.find(connection, name)
+            if user is None:
+                meant = (who for who, address in saved.items() if address.casefold() == name)
+                user = users.find(connection, next(meant, ""))
         if user is None:
             return None
         address = saved.get(user.name) or user.name

@@ -77,7 +77,7 @@ class AuthService:
     @property
     def email_addresses(self) -> EmailAddressService:
         """The e-mail addresses of users."""
-        return EmailAddressService(self.store)
+        return EmailAddressService(self.store, self.clock)
 
     # --- Users ----------------------------------------------------------------------------------------
 

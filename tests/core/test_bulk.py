@@ -1,12 +1,13 @@
 """One thing done with many sites: each has its result, and none stops the others."""
 
 from dataclasses import asdict
+from functools import partial
 
 import pytest
 
 from core import bulk, messages
 from core.bulk import BulkAction, BulkJob
-from core.errors import SiteTagError, TooManySitesError
+from core.errors import SiteTagError, TooManySitesError, UnknownSiteError
 from core.jobs.runner import JobKind, JobRunner, JobStep
 from core.model.health import FactName, HealthFact
 from core.model.rules import Author, Rules, digest, read
@@ -185,6 +186,16 @@ class TestRequests:
     def test_of_one_site_reach_no_other(self, bench: Bench) -> None:
         job = bulk.enqueue(bench.jobs, BulkAction.CHECK, ["s1", "s2"], requested_by="wanda", viewer_site="s1")
         assert (job.arguments["sites"], job.site_id) == (["s1"], "s1")
+
+    def test_of_one_site_take_no_rules_of_another(self, bench: Bench) -> None:
+        """Whoever guesses them would learn from the result that they are right."""
+        copy = partial(
+            bulk.enqueue, bench.jobs, BulkAction.COPY, ["s1"], previewed=digest(Rules()), requested_by=""
+        )
+        with pytest.raises(UnknownSiteError):
+            copy(source="s2", viewer_site="s1")
+        assert bench.jobs.claim() == []
+        assert copy(source="s2").arguments["source"] == "s2"
 
     def test_tags_of_a_site_are_bounded(self, store: Store, bench: Bench) -> None:
         tags = [f"tag {number}" for number in range(sites.MOST_TAGS)]

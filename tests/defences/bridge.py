@@ -354,6 +354,24 @@ OF_BRIDGE = (
         ("core/monitoring/notify/test_password_mail.py::TestLink::test_expires_after_an_hour",),
     ),
     Defence(
+        "a new e-mail address ends the links that were sent to the old one",
+        _PAGES,
+        "core/auth/email_addresses.py",
+        "one_time_links.cancel_sent(",
+        "(lambda *_, **__: None)(",
+        (
+            "core/monitoring/notify/test_password_mail.py::TestLink::test_is_invalid_once_the_address_has_changed",
+        ),
+    ),
+    Defence(
+        "rules are copied only from sites that the user may see",
+        _PAGES,
+        "core/bulk.py",
+        "if viewer_site not in (None, source):",
+        "if False:",
+        ("core/test_bulk.py::TestRequests::test_of_one_site_take_no_rules_of_another",),
+    ),
+    Defence(
         "a known device does not wait for those who guess",
         _PAGES,
         "web/signin/handlers.py",

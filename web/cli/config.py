@@ -9,10 +9,17 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 from pydantic import BaseModel
-from sqlalchemy.engine import make_url
 
 from web.cli import secret_input
-from web.cli.config_file import VARIABLE, Setting, all_settings, load, path_of, unknown_variables
+from web.cli.config_file import (
+    VARIABLE,
+    Setting,
+    all_settings,
+    load,
+    masked_address,
+    path_of,
+    unknown_variables,
+)
 from web.cli.json_output import json_option, print_json
 from web.cli.serve import serve
 
@@ -123,7 +130,7 @@ def _shown(setting: Setting, value: Any, source: ParameterSource | None) -> Any:
     ):
         return f"({setting.option.show_default})"
     if setting.parameter == "database_url" and value:
-        return make_url(value).render_as_string(hide_password=True)
+        return masked_address(value)
     if setting.is_secret and value:
         return _MASK
     return (

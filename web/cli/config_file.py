@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 DEFAULT_PATH = Path("/etc/zoombridge.toml")
 VARIABLE = "ZOOMBRIDGE_CONFIG"
 _SECRETS = ("metrics_token", "database_url")
+_QUERY_SECRETS = frozenset({"password", "sslpassword"})
+"""Parameters of an address that PostgreSQL's library reads as passwords."""
 _NO_SETTINGS = ("config", "help")
 _FILE = "-file"
 _LARGEST = 1024 * 1024
@@ -131,7 +133,7 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"The configuration file {path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path} is no TOML: {error}. A line is written as: port = 8765") from error
 
 
@@ -156,7 +158,17 @@ def _checked(path: Path, setting: Setting, key: str, value: Any) -> Any:
             option.callback(context, option, converted)
     except click.BadParameter as error:
         raise ConfigError(f"{path}: {key}: {error.message}") from error
+    except ValueError as error:  # of a path, which holds a null byte
+        raise ConfigError(f"{path}: {key}: {error}.") from error
     return value
+
+
+def masked_address(url: str) -> str:
+    """Return the address of a database without its passwords."""
+    parsed = address(url)
+    query = {name: "***" if name in _QUERY_SECRETS else value for name, value in parsed.query.items()}
+    shown = parsed.set(drivername=parsed.get_backend_name(), query=query)
+    return shown.render_as_string(hide_password=True).replace("%2A%2A%2A", "***")
 
 
 def _unknown(path: Path, key: str, settings: dict[str, Setting]) -> str:
@@ -169,7 +181,10 @@ def _unknown(path: Path, key: str, settings: dict[str, Setting]) -> str:
 def _is_secret_value(setting: Setting, value: Any) -> bool:
     """Whether a value has to be kept secret: of an address, its password alone."""
     if setting.parameter == "database_url":
-        return isinstance(value, str) and address(value).password is not None
+        if not isinstance(value, str):
+            return False
+        parsed = address(value)
+        return parsed.password is not None or not _QUERY_SECRETS.isdisjoint(parsed.query)
     return bool(value)
 
 

@@ -60,6 +60,15 @@ _STOP_SECONDS = 15.0
 _SWITCH_SECONDS = 0.0005
 
 
+def _parse_metrics_token(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    """Refuse a token that can be guessed, or that no header can hold."""
+    if value and len(value) < MIN_TOKEN_LENGTH:
+        raise click.BadParameter(f"It must have at least {MIN_TOKEN_LENGTH} characters.")
+    if not value.isascii() or not value.isprintable() or value != value.strip():
+        raise click.BadParameter("It may have letters, digits and signs of ASCII only, in one line.")
+    return value
+
+
 @click.command()
 @click.option("--host", default="127.0.0.1", help="Address to listen on.")
 @click.option(
@@ -123,6 +132,7 @@ _SWITCH_SECONDS = 0.0005
 @click.option(
     "--metrics-token",
     default="",
+    callback=_parse_metrics_token,
     show_default="none, and /metrics is off",
     help="Bearer token for /metrics; better set as ZOOMBRIDGE_METRICS_TOKEN.",
 )
@@ -157,8 +167,6 @@ def serve(
     Sockets that a service manager opened (systemd's socket units) are used in place of --host and --port.
     """
     manager = ServiceManager.from_environment(os.environ)
-    if metrics_token and len(metrics_token) < MIN_TOKEN_LENGTH:
-        raise click.UsageError(f"--metrics-token must have at least {MIN_TOKEN_LENGTH} characters.")
     updates = PluginUpdates(plugin_signature)
     _ = updates.release  # a signature that does not fit is told now
     log_to_stderr(log_level, log_format)

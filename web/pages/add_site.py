@@ -336,8 +336,7 @@ class CodePluginHandler(AddSitePage):
             message = self.words.gettext(
                 "This pairing code was used, has expired, or belongs to another user. Add the site again, under Sites."
             )
-            self.show("pages/error.jinja", status=404, message=message)
-            return
+            self.missing(message)
         _send_zip(self, await self.blocking(archive, found[0].text))
 
 

@@ -228,9 +228,7 @@ class HandleAlertHandler(PageHandler):
     ) -> None:
         alert, handled = await self.blocking(_find, self.bridge, alert_id, self.site_id)
         if alert is None:
-            message = self.words.gettext("There is no such open alert. It may have ended.")
-            self.show("pages/error.jinja", status=404, message=message)
-            return
+            self.missing(self.words.gettext("There is no such open alert. It may have ended."))
         view = AlertView(alert, describe(alert), handled, reason, hours, problem)
         self.show("pages/alert.jinja", view, status=status)
 

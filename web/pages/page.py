@@ -105,6 +105,13 @@ class PageHandler(Handler):
         self.show("pages/error.jinja", status=403, message=message)
         raise Finish
 
+    def missing(self, message: str) -> NoReturn:
+        """Respond with 404 and the reason."""
+        if self._key is not None:
+            self._refuse(404, "zoombridge_missing", message)
+        self.show("pages/error.jinja", status=404, message=message)
+        raise Finish
+
     def require_every_site(self) -> None:
         """Forbid viewers of one site what concerns Zoom accounts: these belong to the bridge."""
         if self.site_id is not None:

@@ -146,7 +146,10 @@ class AlertDeliverer:
             retry_in = _retry_in(delivery, is_final=error.is_final)
             state = DeliveryState.PENDING if retry_in else DeliveryState.FAILED
             logger.warning(
-                "alert_not_delivered", channel=channel.name, kind=delivery.kind.value, reason=outcome
+                "alert_not_delivered",
+                channel=channel.name,
+                kind=delivery.kind.value,
+                reason=senders.without_addresses(outcome),
             )
         except Exception as error:
             outcome, state = messages.ALERT_INTERNAL % {"error": type(error).__name__}, DeliveryState.FAILED

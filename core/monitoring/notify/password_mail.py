@@ -97,7 +97,7 @@ class PasswordMailer:
             if self.send(name, language):
                 logger.info("password_mail_sent")
         except (DeliveryError, StoreError) as error:
-            logger.warning("password_mail_failed", reason=str(error))
+            logger.warning("password_mail_failed", reason=senders.without_addresses(str(error)))
         except Exception:
             logger.exception("password_mail_failed")
         finally:

@@ -9,6 +9,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import smtplib
 import ssl
 from datetime import UTC, datetime
@@ -38,6 +39,8 @@ _REDIRECTS, _GONE, _SERVER_ERRORS = range(300, 400), 410, 500
 _RETRIED = (408, 425, 429)  # of the client's errors
 _LONGEST_SLACK = 3000
 _FINAL_REPLIES = range(500, 600)
+_AUTHENTICATED = 235
+_MAIL_ADDRESS = re.compile(r"[^\s<>@:;,]{1,320}@[^\s<>@:;,]{1,320}")
 
 
 def send(
@@ -181,7 +184,7 @@ def _send_mail(settings: EmailSettings, message: EmailMessage, tls: ssl.SSLConte
             if settings.security is Security.STARTTLS:
                 server.starttls(context=tls)
             if settings.username:
-                server.login(settings.username, settings.password)
+                _log_in(server, settings.username, settings.password)
             refused = server.send_message(message, settings.sender, list(settings.recipients))
     except smtplib.SMTPAuthenticationError as error:
         raise DeliveryError(
@@ -218,6 +221,25 @@ def _connect(settings: EmailSettings, tls: ssl.SSLContext) -> smtplib.SMTP:
     if settings.security is Security.TLS:
         return smtplib.SMTP_SSL(settings.host, settings.port, timeout=SMTP_TIMEOUT, context=tls)
     return smtplib.SMTP(settings.host, settings.port, timeout=SMTP_TIMEOUT)
+
+
+def _log_in(server: smtplib.SMTP, username: str, password: str) -> None:
+    """Log in to a mail server. smtplib sends ASCII only; the mechanism PLAIN has UTF-8 (RFC 4616)."""
+    if username.isascii() and password.isascii():
+        server.login(username, password)
+        return
+    server.ehlo_or_helo_if_needed()
+    if "PLAIN" not in server.esmtp_features.get("auth", "").upper().split():
+        raise smtplib.SMTPNotSupportedError("AUTH PLAIN is not offered.")
+    response = base64.b64encode(f"\0{username}\0{password}".encode()).decode()
+    code, reply = server.docmd("AUTH", f"PLAIN {response}")
+    if code != _AUTHENTICATED:
+        raise smtplib.SMTPAuthenticationError(code, reply)
+
+
+def without_addresses(text: str) -> str:
+    """Return a reason for logs: servers may repeat e-mail addresses in their replies, and those name people."""
+    return _MAIL_ADDRESS.sub("…@…", text)
 
 
 def _reply(code: int, reply: bytes | str) -> str:

@@ -22,10 +22,11 @@ MOST_RECIPIENTS = 20
 _LONGEST = 500
 _SECRET_PREFIX = "whsec_"  # noqa: S105 - how secrets of Standard Webhooks begin
 _SECRET_BYTES = 32
-_ADDRESS = re.compile(
-    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?"
-)
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?|[0-9A-Fa-f:]{2,45}")
+# A name of labels as DNS has them: Python fails for others before it asks.
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_NAME = rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*"
+_ADDRESS = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@{_NAME}")
+_HOST = re.compile(rf"{_NAME}|[0-9A-Fa-f:]{{2,45}}")
 
 
 class Security(StrEnum):

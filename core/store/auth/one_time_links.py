@@ -114,3 +114,14 @@ def cancel(connection: Connection, purpose: Purpose, name: str, site_id: str | N
             one_time_links.c.site_id.is_not_distinct_from(site_id),
         )
     )
+
+
+def cancel_sent(connection: Connection, name: str, *, now: int) -> None:
+    """Invalidate the links for a new password that were sent to a user: those with an hour left at most."""
+    connection.execute(
+        delete(one_time_links).where(
+            one_time_links.c.purpose == Purpose.PASSWORD,
+            one_time_links.c.name == name,
+            one_time_links.c.expires_at <= now + BY_MAIL,
+        )
+    )

@@ -88,7 +88,11 @@ class TestMistakes:
             ("port 1", "is no TOML"),
             ('metrics-token-file = "none"', "cannot be read"),
             ('port-file = "x"', "no setting port-file"),
-            ('metrics-token = "x"\nmetrics-token-file = "x"', "given twice"),
+            (f'metrics-token = "{TOKEN}"\nmetrics-token-file = "x"', "given twice"),
+            ('metrics-token = "short"', "at least 16 characters"),
+            (f'metrics-token = "{TOKEN}\\n."', "in one line"),
+            ('data = "a\\u0000b"', "data: embedded null"),
+            ("port = " + "[" * 5000, "is no TOML"),
         ],
     )
     def test_are_named(self, run: Run, file: Path, text: str, message: str) -> None:
@@ -119,6 +123,7 @@ class TestSecrets:
         [
             f'metrics-token = "{TOKEN}"',
             'database-url = "postgresql://u:word@h/d"',
+            'database-url = "postgresql://u@h/d?password=word"',
             'metrics-token-file = "secret"',
         ],
     )
@@ -143,13 +148,18 @@ class TestSecrets:
     def test_are_not_shown(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ZOOMBRIDGE_METRICS_TOKEN", TOKEN)
         monkeypatch.setenv("ZOOMBRIDGE_KEY", "kGxqPcdWrxkFpK2kNxNFp8yo4sF0xKpmvbvVYTJmFzo=")
-        monkeypatch.setenv("ZOOMBRIDGE_DATABASE_URL", "postgresql://u:word@h/d")
+        monkeypatch.setenv(
+            "ZOOMBRIDGE_DATABASE_URL", "postgresql://u:word@h/d?sslpassword=word&password=word"
+        )
         for option in ([], ["--json"]):
             ran = run("config", "show", *option)
-            assert "word" not in ran.out.replace("password", "")
+            assert "word" not in ran.out.replace("password=", "")
             assert TOKEN not in ran.out
             assert "kGxq" not in ran.out
-        assert shown(run)["database-url"] == ("postgresql://u:***@h/d", "environment")
+        assert shown(run)["database-url"] == (
+            "postgresql://u:***@h/d?password=***&sslpassword=***",
+            "environment",
+        )
 
     def test_are_known_as_such(self) -> None:
         """Options whose names tell of a secret; a new one needs a decision."""

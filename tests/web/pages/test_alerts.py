@@ -1,5 +1,6 @@
 """The page Alerts, and how an alert is acknowledged or snoozed on the overview."""
 
+import json
 import re
 from typing import Any
 from urllib.parse import urlencode
@@ -104,6 +105,10 @@ class TestChannels:
             ({"recipients": ",".join(["a@example.org"] * 21)}, "1 to 20 e-mail addresses"),
             ({"sender": "Ä@example.org"}, "is not an e-mail address"),
             ({"host": "http://mail"}, "name of the mail server"),
+            ({"host": "mail..example.org"}, "name of the mail server"),
+            ({"host": f"{'m' * 64}.example.org"}, "name of the mail server"),
+            ({"host": "m." * 127 + "org"}, "name of the mail server"),
+            ({"sender": "bridge@example..org"}, "is not an e-mail address"),
             ({"port": "0"}, "from 1 to 65535"),
             ({"port": "65536"}, "from 1 to 65535"),
             ({"security": "none"}, "could be read on its way"),
@@ -230,5 +235,14 @@ class TestHandling:
         assert "Acknowledge alert" not in text(watcher.get(f"/alerts/{ours}"))
         assert watcher.post(f"/alerts/{ours}", do="acknowledge", reason="x").code == 403
 
-    def test_of_what_has_ended_says_so(self, admin: Door) -> None:
-        assert admin.get(f"/alerts/{'0' * 16}").code == 404
+    def test_of_what_has_ended_says_so(self, door: Door) -> None:
+        for answer in (
+            door.get(f"/alerts/{'0' * 16}"),
+            door.post(f"/alerts/{'0' * 16}", do="reopen"),
+        ):
+            assert (answer.code, "It may have ended" in answer.body.decode()) == (404, True)
+
+    def test_of_what_has_ended_says_so_in_wp_admin(self, stub: Door) -> None:
+        """The plugin shows the message of a signed error alone."""
+        said = json.loads(stub.get(f"/alerts/{'0' * 16}").body)
+        assert said["message"] == "There is no such open alert. It may have ended."

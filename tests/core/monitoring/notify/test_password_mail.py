@@ -125,6 +125,27 @@ class TestLink:
         with pytest.raises(UserError):
             mailer.auth.email_addresses.change("otto", ANNA)
 
+    def test_goes_to_who_has_the_name_where_another_has_saved_it(
+        self, mailer: PasswordMailer, server: MailServer
+    ) -> None:
+        mailer.auth.email_addresses.change(ANNA, "otto@example.org")
+        mailer.auth.add("otto@example.org", Role.VIEWER, PASSWORD)
+        assert mailer.send("otto@example.org", "en")
+        link = mailer.auth.find_link(Purpose.PASSWORD, token_in(server))
+        assert link is not None
+        assert link.name == "otto@example.org"
+
+    def test_is_invalid_once_the_address_has_changed(
+        self, mailer: PasswordMailer, server: MailServer
+    ) -> None:
+        """Whoever reads the old mailbox may be the reason."""
+        given = mailer.auth.link(ANNA, Purpose.PASSWORD)
+        assert mailer.send(ANNA, "en")
+        mailer.auth.email_addresses.change(ANNA, "anna@elsewhere.example.org")
+        with pytest.raises(LinkExpiredError):
+            mailer.auth.choose_password(token_in(server), ANOTHER)
+        assert mailer.auth.find_link(Purpose.PASSWORD, given) is not None, "no mailbox has it"
+
     def test_expires_after_an_hour(self, mailer: PasswordMailer, server: MailServer, clock: Clock) -> None:
         assert mailer.send(ANNA, "en")
         clock.now += BY_MAIL / 1000

@@ -159,6 +159,21 @@ class TestMail:
         assert "does not accept user name and password: 535" in str(caught.value)
         assert "pa55word" not in str(caught.value)
 
+    def test_signs_in_by_what_is_not_ascii(self, trust: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+        with MailServer(tls=trust[0], users={"änne": "gehéim"}) as server:
+            send(by_mail(server, Security.TLS, username="änne", password="gehéim"), tls=trust[1])
+            with pytest.raises(DeliveryError, match="does not accept") as caught:
+                send(by_mail(server, Security.TLS, username="änne", password="ß"), tls=trust[1])
+        assert [one.username for one in server.received] == ["änne"]
+        assert caught.value.is_final
+        with MailServer() as server, pytest.raises(DeliveryError, match="takes no user name") as caught:
+            send(by_mail(server, Security.NONE, username="änne", password="ß"))
+        assert caught.value.is_final
+
+    def test_reasons_name_nobody_in_logs(self) -> None:
+        reason = "refused: 550 5.1.1 <anna@example.org>: no such user otto+x@example.org."
+        assert senders.without_addresses(reason) == "refused: 550 5.1.1 <…@…>: no such user …@…"
+
     def test_to_nobody_there_says_so(self) -> None:
         with MailServer() as server:
             pass
