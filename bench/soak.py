@@ -277,8 +277,12 @@ PARTS: dict[str, Part] = {
         ["tests/end_to_end", "-k", "not debian-mariadb"],
     ),
     "alert-rules": Command("alert rules and their tests, by promtool", ["-m", "tests.promtool"]),
+    "container": Command(
+        "the container's image built, and run read-only without privileges, where an engine is there",
+        ["-m", "bench.image"],
+    ),
     "debian": Tests(
-        "docs/hosting.md, followed on an empty Debian with systemd: package, HTTPS, upgrade, remove, purge",
+        "docs/hosting.md, followed on an empty Debian 12 and 13 with systemd: package, HTTPS, upgrade, remove, purge; pipx",
         ["tests/packaging/test_debian.py"],
     ),
     "syntax": Command(
