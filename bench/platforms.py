@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -19,21 +18,11 @@ from pathlib import Path
 
 import click
 
+from tests.packaging.machine import lend_network, mirror
+
 ROOT = Path(__file__).parents[1]
 _PACKAGES = "ca-certificates,git,make,python3,python3-venv,sudo"
 _MOUNTED = (("proc", "proc", ()), ("sysfs", "sys", ()), ("/dev", "dev", ("--rbind",)))
-
-
-def mirror() -> str:
-    """Return the mirror of the machine's own sources, or Debian's."""
-    said = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(ORIGIN) $(REPO_URI)"],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
-    found = re.search(r"^Debian (https?://\S+)$", said, re.MULTILINE)
-    return found[1] if found else "http://deb.debian.org/debian"
 
 
 def run(release: str, command: list[str]) -> int:
@@ -49,7 +38,7 @@ def run(release: str, command: list[str]) -> int:
         checkout = folder / "checkout"
         with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
             tar.extractall(checkout, filter="data")
-        shutil.copy2("/etc/resolv.conf", folder / "etc/resolv.conf")
+        lend_network(folder)
         for source, target, options in _MOUNTED:
             kind = options or ("--types", source)
             subprocess.run(["mount", *kind, source, str(folder / target)], check=True)

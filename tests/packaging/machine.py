@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -13,30 +15,58 @@ from tests.wordpress.process import Server
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_INCLUDED = ("systemd", "systemd-sysv", "dbus", "sudo", "ca-certificates")
-# What this machine itself needs to reach Debian's and Python's packages.
+_INCLUDED = (
+    "systemd",
+    "systemd-sysv",
+    "libpam-systemd",
+    "dbus",
+    "dbus-user-session",
+    "sudo",
+    "ca-certificates",
+)
+# Where this machine's programs look for names and trust, without which a folder reaches no packages.
 _OF_THE_NETWORK = ("/etc/resolv.conf", "/etc/pip.conf", "/etc/ssl/certs/ca-certificates.crt")
+# Of the web server, its administration and the bridge: the machine has no network of its own.
+_PORTS = (80, 443, 2019, 8765)
 _START_SECONDS = 600.0
 
 
-class Machine:
-    """A machine of the same release as this one; a context manager that boots and stops it. It shares this one's network."""
+def lend_network(root: Path) -> None:
+    """Let a release of Debian in a folder reach what this machine reaches."""
+    for name in filter(Path.is_file, map(Path, _OF_THE_NETWORK)):
+        target = root / name.relative_to("/")
+        target.unlink(missing_ok=True)
+        shutil.copy(name, target)
 
-    def __init__(self, root: Path) -> None:
+
+def mirror() -> str:
+    """Return the mirror of the machine's own sources, or Debian's."""
+    said = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(ORIGIN) $(REPO_URI)"],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    found = re.search(r"^Debian (https?://\S+)$", said, re.MULTILINE)
+    return found[1] if found else "http://deb.debian.org/debian"
+
+
+class Machine:
+    """A machine with a release of Debian; a context manager that boots and stops it. It shares this one's network."""
+
+    def __init__(self, root: Path, release: str) -> None:
         self.root = root
-        codename = _of_this_release("VERSION_CODENAME")
+        included = f"--include={','.join(_INCLUDED)}"
         subprocess.run(
-            ["debootstrap", "--variant=minbase", f"--include={','.join(_INCLUDED)}", codename, str(root)],
+            ["debootstrap", "--variant=minbase", included, release, str(root), mirror()],
             check=True,
             stdout=subprocess.DEVNULL,
         )
-        for name in _OF_THE_NETWORK:
-            if Path(name).is_file():
-                target = root / name.lstrip("/")
-                target.unlink(missing_ok=True)
-                shutil.copy(name, target)
+        lend_network(root)
 
     def __enter__(self) -> Self:
+        taken = [port for port in _PORTS if _is_taken(port)]
+        assert not taken, f"other programs listen on {taken}, which the machine's would need"
         command = ["systemd-nspawn", "--directory", str(self.root), "--boot", "--register=no", "--keep-unit"]
         command += ["--console=pipe", "--resolv-conf=off", "--timezone=off"]
         self._server = Server(command, log=self.root.with_suffix(".log"))
@@ -56,7 +86,10 @@ class Machine:
         self._server.stop()
 
     def run(self, command: str, *, typed: str = "", folder: str = "/root") -> str:
-        """Run a line of a shell as root; return what it printed. Raises: AssertionError with that where it fails."""
+        """Run a line of a shell as root; return what it printed.
+
+        Raises: AssertionError with that, and with the end of the machine's journal, where it fails.
+        """
         leader = self._leader()
         assert leader, "the machine has stopped"
         done = subprocess.run(
@@ -67,8 +100,12 @@ class Machine:
             stderr=subprocess.STDOUT,
             check=False,
         )
-        assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}"
+        assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}\n{self._journal(leader)}"
         return done.stdout
+
+    def _journal(self, leader: int) -> str:
+        command = [*self._inside(leader), "journalctl", "--boot", "--lines=200", "--no-pager"]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
     def _is_running(self) -> bool:
         leader = self._leader()
@@ -97,6 +134,6 @@ class Machine:
         return ["nsenter", "--target", str(leader), *namespaces, "env", "-i", *environment]
 
 
-def _of_this_release(name: str) -> str:
-    lines = Path("/etc/os-release").read_text(encoding="utf-8").splitlines()
-    return dict(line.split("=", 1) for line in lines if "=" in line)[name].strip('"')
+def _is_taken(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0

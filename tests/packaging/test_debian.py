@@ -1,11 +1,12 @@
-"""docs/hosting.md, followed command for command on an empty machine: from nothing to HTTPS, upgrade, remove, purge.
+"""docs/hosting.md, followed command for command on empty machines: from nothing to HTTPS, upgrade, remove, purge; pipx.
 
-In the soak only. It needs root, and the ports 80, 443 and 8765.
+In the soak only. It needs root, and the ports 80, 443, 2019 and 8765.
 """
 
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 import threading
@@ -26,6 +27,8 @@ DOCUMENT = (ROOT / "docs" / "hosting.md").read_text(encoding="utf-8")
 CHECKOUT = "/root/checkout"
 # The only change to the text: a name that the machine has, for which Caddy makes a certificate by itself.
 NAME = "localhost"
+USER = "otto"
+UNITS = ("zoombridge.service", "zoombridge.socket")
 TIMEOUT = 600
 
 
@@ -35,11 +38,11 @@ def commands(section: str) -> list[str]:
     return re.findall(r"^    (.+)$", text, re.MULTILINE)
 
 
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+@pytest.fixture(scope="module", params=["bookworm", "trixie"])
+def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """An empty machine, on which the checkout lies."""
     folder = tmp_path_factory.mktemp("machines") / "debian"
-    made = Machine(folder)
+    made = Machine(folder, request.param)
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -54,6 +57,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
             shutil.copy(ROOT / name, target)
     # Who follows the document has a certificate that everybody trusts.
     (folder / "root" / ".curlrc").write_text("insecure\n")
+    (folder / "root").chmod(0o700)
     with made:
         yield made
     shutil.rmtree(folder, ignore_errors=True)
@@ -74,7 +78,7 @@ def test_from_an_empty_machine_to_https_and_back(machine: Machine) -> None:
     assert "anna" in machine.run("zoombridge user list")
     assert re.search("behind-proxy +true +file", machine.run("zoombridge config show"))
     machine.run("test $(stat -c %U:%a /var/lib/zoombridge) = zoombridge:700")
-    machine.run("systemd-analyze security --threshold=25 zoombridge.service")
+    _is_hardened(machine)
     machine.run("! curl --fail --silent https://localhost/rpc/site.list")
     machine.run("! su -s /bin/sh nobody -c 'cat /etc/zoombridge.toml'")
 
@@ -120,3 +124,54 @@ def _remove_and_purge(machine: Machine) -> None:
         machine.run(f"test ! -e {path}")
     machine.run("! id zoombridge")
     assert "zoombridge" not in machine.run("ls -R /etc/systemd/system")
+
+
+def _is_hardened(machine: Machine) -> None:
+    said = machine.run(f"systemd-analyze verify {' '.join(UNITS)}")
+    assert [line for line in said.splitlines() if "zoombridge" in line] == []
+    machine.run("systemd-analyze security --threshold=25 zoombridge.service")
+
+
+def test_pipx_as_root_and_without(machine: Machine) -> None:
+    """The way that needs no package, on the machine from which the package is gone."""
+    followed = commands("pipx")
+    start = followed.index("pipx install .")
+    as_root, as_user = followed[:start], followed[start:]
+    assert len(as_root) > 6
+    assert len(as_user) > 2
+    for line in as_root:
+        machine.run(line.replace("bridge.example.org", NAME), typed=f"{PASSWORD}\n", folder=CHECKOUT)
+
+    assert "active" in machine.run("zoombridge service status")
+    assert re.search("behind-proxy +true +file", machine.run("zoombridge config show"))
+    users = "sudo -u zoombridge ZOOMBRIDGE_DATA=/var/lib/zoombridge zoombridge user list"
+    assert "anna" in machine.run(users, folder=CHECKOUT)
+    machine.run("curl --fail --silent http://127.0.0.1:8765/readyz")
+    machine.run("test $(stat -c %U:%a /var/lib/zoombridge) = zoombridge:700")
+    _is_hardened(machine)
+    machine.run("zoombridge service remove")
+    machine.run("! systemctl is-active zoombridge.socket && test -s /var/lib/zoombridge/zoombridge.key")
+
+    # A user's own bridge is on a machine without settings of the system's, which the user could not read.
+    machine.run("rm /etc/zoombridge.toml")
+    _has_a_service_of_its_own(machine, as_user)
+
+
+def _has_a_service_of_its_own(machine: Machine, followed: list[str]) -> None:
+    """A user without rights, who is signed in, which the lingering that root allows stands in for."""
+    machine.run(f"useradd --create-home --shell /bin/bash {USER}")
+    machine.run(f"cp -r {CHECKOUT} /home/{USER}/checkout && chown -R {USER}: /home/{USER}")
+    machine.run(f"loginctl enable-linger {USER} && systemctl start user@$(id -u {USER})")
+
+    def run(line: str) -> str:
+        settings = f"HOME=/home/{USER} XDG_RUNTIME_DIR=/run/user/$(id -u {USER})"
+        quoted = shlex.quote(f"cd ~/checkout && {line}")
+        return machine.run(f"runuser -u {USER} -- env {settings} bash -c {quoted}")
+
+    for line in followed:
+        run(line)
+    assert "active" in run("~/.local/bin/zoombridge service status --user")
+    run("test -s ~/.local/share/zoombridge/zoombridge.key")
+    machine.run("curl --fail --silent http://127.0.0.1:8765/readyz")
+    run("~/.local/bin/zoombridge service remove --user")
+    run("test -s ~/.local/share/zoombridge/zoombridge.key")

@@ -131,6 +131,11 @@ def _read(path: Path) -> dict[str, Any]:
         if path.stat().st_size > _LARGEST:
             raise ConfigError(f"{path} is larger than 1 MiB, so it is no configuration file.")
         return tomllib.loads(path.read_text(encoding="utf-8"))
+    except PermissionError as error:
+        raise ConfigError(
+            f"Only root and the bridge's user can read the configuration file {path}. Run this as one of them; or, for a "
+            f"bridge of your own, name its file: --config, or {VARIABLE} in the environment."
+        ) from error
     except OSError as error:
         raise ConfigError(f"The configuration file {path} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:

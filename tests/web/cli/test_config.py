@@ -109,6 +109,15 @@ class TestMistakes:
         ran = run("serve", "--config", str(file))
         assert (ran.status, "cannot be read: No such file" in ran.err) == (2, True)
 
+    def test_of_a_file_of_another_user(self, run: Run, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(*_: object, **__: object) -> str:
+            raise PermissionError(13, "Permission denied")
+
+        file.touch(0o600)
+        monkeypatch.setattr(type(file), "read_text", refuse)  # root may read everything
+        ran = run("config", "check", "--config", str(file))
+        assert (ran.status, "Run this as one of them" in ran.err) == (2, True)
+
     def test_of_variables(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         assert run("config", "check").status == 0
         monkeypatch.setenv("ZOOMBRIDGE_PROT", "1")
