@@ -8,7 +8,7 @@ from sqlalchemy import insert
 from core.store.db import settings
 from core.store.db.engine import Store
 from core.store.db.schema import settings as table
-from core.store.db.settings import KEEP_DAYS, KEEP_EVENTS, KEEP_NAMES_DAYS, RetentionSettings
+from core.store.db.settings import KEEP_DAYS, KEEP_EVENTS, KEEP_NAMES_DAYS, RetentionSettings, TrashLimits
 
 
 def keeping(store: Store) -> RetentionSettings:
@@ -30,6 +30,25 @@ class TestKeeping:
         rows = [{"name": name, "value": value} for name in ("keep_days", "keep_events", "keep_names_days")]
         store.write(lambda connection: connection.execute(insert(table), rows))
         assert keeping(store) == RetentionSettings()
+
+
+@pytest.mark.parametrize(
+    ("total", "removed", "are_exceeded"),
+    [
+        (20, 5, False),
+        (20, 6, True),
+        (9, 5, True),  # more than half
+        (10, 5, False),
+        (4, 2, False),
+        (3, 2, True),
+        (2, 2, True),
+        (2, 1, False),
+        (1, 1, False),
+        (1, 0, False),
+    ],
+)
+def test_limits_of_trashing(total: int, removed: int, *, are_exceeded: bool) -> None:
+    assert TrashLimits().are_exceeded(removed, total) is are_exceeded
 
 
 class TestPublicUrl:
