@@ -127,6 +127,7 @@ class TestOneMoment:
         """Each transaction adds a row to two tables; the backup has as many of both, and all from before it began."""
         store = file_store
         ended = threading.Event()
+        changed = threading.Condition()
         count = 0
 
         def add(connection: Any) -> None:
@@ -136,15 +137,23 @@ class TestOneMoment:
 
         def work() -> None:
             nonlocal count
-            while not ended.is_set():
-                store.write(add)
-                count += 1
+            try:
+                while not ended.is_set():
+                    store.write(add)
+                    with changed:
+                        count += 1
+                        changed.notify_all()
+            finally:
+                with changed:
+                    ended.set()
+                    changed.notify_all()
 
         def go_on(*_: object) -> None:
             """Wait until more has been written, in the middle of the copy."""
-            seen = count
-            while count < seen + 3:
-                time.sleep(0)
+            with changed:
+                enough = count + 3
+                assert changed.wait_for(lambda: count >= enough or ended.is_set(), timeout=600)
+                assert count >= enough, "The worker has ended."
 
         worker = threading.Thread(target=work)
         worker.start()
