@@ -147,8 +147,7 @@ def topic(store: Store, site_id: str, number: int) -> str:
 class TestWithoutAccount:
     """What is known from events that name no account."""
 
-    @pytest.fixture(autouse=True)
-    def divided(self, old: Old) -> None:
+    def divide(self, old: Old) -> None:
         for site_id in BOTH:
             old.put("site_accounts", account_id="", site_id=site_id)
         old.event(OF_ONE, 1, topic="One")
@@ -170,11 +169,21 @@ class TestWithoutAccount:
         old.post("s2", COMPACTED, post_id=24)
         old.upgrade()
 
-    def test_nothing_is_left_of_it(self, old: Old) -> None:
+    def test_is_divided_by_site(self, old: Old) -> None:
+        """One migration, and all that holds after it."""
+        self.divide(old)
+        self.assert_nothing_is_left_of_it(old)
+        self.assert_each_site_shows_what_it_showed(old)
+        self.assert_each_record_folds_to_what_is_kept(old)
+        self.assert_what_is_known_of_recordings_stays(old)
+        self.assert_is_granted_to_its_site(old)
+        self.assert_each_site_goes_on_with_its_own_events(old)
+
+    def assert_nothing_is_left_of_it(self, old: Old) -> None:
         for table in ("meetings", "meeting_baselines", "posts", "events", "grants", "recording_instances"):
             assert not rows(old.store, f"SELECT * FROM {table} WHERE account_id = ''"), table
 
-    def test_each_site_shows_what_it_showed(self, old: Old) -> None:
+    def assert_each_site_shows_what_it_showed(self, old: Old) -> None:
         posts = rows(old.store, "SELECT site_id, number, account_id, post_id, due_at FROM posts")
         assert sorted(posts) == [
             ("s1", OF_ONE, "site:s1", 11, None),
@@ -190,7 +199,7 @@ class TestWithoutAccount:
         [(link, written_at)] = rows(old.store, "SELECT link, written_at FROM posts WHERE post_id = 11")
         assert (link, written_at) == ("https://s1.example.org/one", 5)
 
-    def test_each_record_folds_to_what_is_kept(self, old: Old) -> None:
+    def assert_each_record_folds_to_what_is_kept(self, old: Old) -> None:
         with old.store.reading() as connection:
             for account_id, number in rows(old.store, "SELECT account_id, number FROM meetings"):
                 stored = meetings.load(connection, old.store.sealer, account_id, number)
@@ -202,7 +211,7 @@ class TestWithoutAccount:
                     number,
                 )
 
-    def test_each_site_goes_on_with_its_own_events(self, old: Old) -> None:
+    def assert_each_site_goes_on_with_its_own_events(self, old: Old) -> None:
         told = event("meeting.updated", NOW * 1000, account_id=None, id=OF_BOTH, topic="Later")
         line = entry(old.store, told, site_id="s1", received_at=NOW * 1000)
         old.store.write(lambda connection: log.append(connection, [line]))
@@ -210,7 +219,7 @@ class TestWithoutAccount:
             pass
         assert [topic(old.store, site_id, OF_BOTH) for site_id in BOTH] == ["Later", "Told to s1"]
 
-    def test_what_is_known_of_recordings_stays(self, old: Old) -> None:
+    def assert_what_is_known_of_recordings_stays(self, old: Old) -> None:
         found = rows(
             old.store, "SELECT account_id, uuid, number FROM recording_instances ORDER BY account_id"
         )
@@ -218,7 +227,7 @@ class TestWithoutAccount:
         batched = rows(old.store, "SELECT event_id, account_id FROM recording_batch_items")
         assert batched == [(self.recorded, "site:s2")]
 
-    def test_is_granted_to_its_site(self, old: Old) -> None:
+    def assert_is_granted_to_its_site(self, old: Old) -> None:
         found = rows(old.store, "SELECT account_id, site_id, source FROM grants ORDER BY site_id")
         assert found == [
             ("site:s1", "s1", "earlier version"),
@@ -252,13 +261,15 @@ class TestOneNumber:
             for site_id in BOTH:
                 old.put("site_accounts", account_id=account_id, site_id=site_id)
 
-    def twins(self, old: Old, older: dict[str, Any], newer: dict[str, Any], newest: str = OTHER) -> None:
+    def twins(
+        self, old: Old, older: dict[str, Any], newer: dict[str, Any], newest: str = OTHER, *, number: int = 1
+    ) -> None:
         """Make two accounts tell of a number, `newest` last, each with a post on s1."""
         first = OTHER if newest == ACCOUNT else ACCOUNT
-        old.meeting(1, 1000, first, topic="Choir")
-        old.meeting(1, 2000, newest, topic="Choir, moved")
-        old.post("s1", 1, first, **older)
-        old.post("s1", 1, newest, **newer)
+        old.meeting(number, 1000, first, topic="Choir")
+        old.meeting(number, 2000, newest, topic="Choir, moved")
+        old.post("s1", number, first, **older)
+        old.post("s1", number, newest, **newer)
 
     def merged(self, old: Old, *columns: str) -> tuple[Any, ...]:
         old.upgrade()
@@ -292,33 +303,27 @@ class TestOneNumber:
         found = self.merged(old, "in_doubt", "written", "due_at", "owner", "lease_until", "epoch")
         assert (bool(found[0]), *found[1:]) == (True, 0, 0, None, 0, 5)
 
-    @pytest.mark.parametrize(
-        ("older", "newer", "state", "post_id"),
-        [
-            (("synced", 9), ("none", None), "synced", 9),
-            (("none", None), ("synced", 9), "synced", 9),
-            (("trashed", 9), ("synced", 9), "synced", 9),
-            (("synced", 9), ("trashed", 9), "synced", 9),
-            (("deleted", None), ("synced", 9), "synced", 9),
-            (("synced", 9), ("detached", None), "synced", 9),
-            (("detached", None), ("none", None), "detached", None),
-            (("none", None), ("detached", None), "detached", None),
-            (("detached", None), ("deleted", None), "detached", None),
-            (("deleted", None), ("none", None), "deleted", None),
-            (("none", None), ("none", None), "none", None),
-        ],
-    )
-    def test_keep_what_is_known_of_the_post(
-        self,
-        old: Old,
-        older: tuple[str, int | None],
-        newer: tuple[str, int | None],
-        state: str,
-        post_id: int | None,
-    ) -> None:
-        first, second = ({"state": one[0], "post_id": one[1]} for one in (older, newer))
-        self.twins(old, first, second)
-        assert self.merged(old, "state", "post_id", "account_id") == (state, post_id, OTHER)
+    def test_keep_what_is_known_of_the_post(self, old: Old) -> None:
+        """Of the older, the newer and the merged post: its state and post id."""
+        known: list[tuple[tuple[str, int | None], ...]] = [
+            (("synced", 9), ("none", None), ("synced", 9)),
+            (("none", None), ("synced", 9), ("synced", 9)),
+            (("trashed", 9), ("synced", 9), ("synced", 9)),
+            (("synced", 9), ("trashed", 9), ("synced", 9)),
+            (("deleted", None), ("synced", 9), ("synced", 9)),
+            (("synced", 9), ("detached", None), ("synced", 9)),
+            (("detached", None), ("none", None), ("detached", None)),
+            (("none", None), ("detached", None), ("detached", None)),
+            (("detached", None), ("deleted", None), ("detached", None)),
+            (("deleted", None), ("none", None), ("deleted", None)),
+            (("none", None), ("none", None), ("none", None)),
+        ]
+        for number, (older, newer, _) in enumerate(known, start=1):
+            first, second = ({"state": one[0], "post_id": one[1]} for one in (older, newer))
+            self.twins(old, first, second, number=number)
+        old.upgrade()
+        found = rows(old.store, "SELECT number, state, post_id, account_id FROM posts ORDER BY number")
+        assert found == [(number, *merged, OTHER) for number, (_, _, merged) in enumerate(known, start=1)]
 
     def test_of_another_site_or_number_stay_as_they_are(self, old: Old) -> None:
         self.twins(old, {"post_id": 9}, {"post_id": 9})
