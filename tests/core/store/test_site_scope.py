@@ -338,9 +338,9 @@ def result_of(connection: Connection, function: Callable[..., Any], given: dict[
     return result
 
 
-def not_ours(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
-    """What belongs to another site or to nobody."""
-    kept = {}
+def queries_of_others() -> dict[str, Select[Any]]:
+    """Return for each table the query of what belongs to another site or to nobody."""
+    found = {}
     for table in schema.metadata.sorted_tables:
         query = select(table)
         if table.name == "stub_requests":
@@ -353,16 +353,28 @@ def not_ours(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
             query = query.where(table.c.site_id.is_distinct_from("s1"))
         elif "account_id" in table.c:
             query = query.where(table.c.account_id.not_in([OURS, "site:s1"]))
-        kept[table.name] = sorted(map(tuple, connection.execute(query)), key=repr)
-    return kept
+        found[table.name] = query
+    return found
+
+
+QUERIES_OF_OTHERS = queries_of_others()
+
+
+def not_ours(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
+    """What belongs to another site or to nobody."""
+    return {
+        name: sorted(map(tuple, connection.execute(query)), key=repr)
+        for name, query in QUERIES_OF_OTHERS.items()
+    }
 
 
 def leaks(store: Store, name: str, function: Callable[..., Any], of_site: str) -> list[str]:
     """Return what a function says of the other site, or changes of it, if it is asked as `of_site`."""
     found: list[str] = []
+    with store.reading() as connection:
+        before = not_ours(connection)  # as it is before each call: what a call changes is undone
 
     def attempt(connection: Connection, given: dict[str, Any]) -> None:
-        before = not_ours(connection)
         told = repr(result_of(connection, function, given))
         asked = repr({key: value for key, value in given.items() if key != "sealer"})
         found.extend(f"{name}: {mark}" for mark in MARKS if mark in told and mark not in asked)
