@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from cryptography.fernet import Fernet
 from playwright.sync_api import Browser, BrowserContext, expect
 from sqlalchemy import create_engine
@@ -18,6 +19,7 @@ from tornado.ioloop import IOLoop
 from core.store.db.encryption import Sealer
 from core.store.db.migrate import upgrade
 from core.wordpress.connections import allow_networks
+from tests import statements
 from tests.examples import SOAK
 from tests.postgresql import PostgreSQL
 from tests.running import LOOPBACK
@@ -58,6 +60,9 @@ IN_SOAK = (*ON_NEWEST, "tests/plugin_stub/", "tests/end_to_end/test_events.py::"
 
 def pytest_configure(config: pytest.Config) -> None:
     allow_networks(LOOPBACK)  # where WordPress and the doubles are
+    statements.share()
+    # By default it draws a traceback with the package rich, which takes longer than most tests.
+    structlog.dev.ConsoleRenderer.get_active().exception_formatter = structlog.dev.plain_traceback
     for service in ("WordPress", "PostgreSQL", "browser"):
         config.addinivalue_line(
             "markers", f"{service.lower()}: uses a real {service} (set from the fixtures used)"
