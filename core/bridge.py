@@ -20,6 +20,7 @@ from core.bulk import BulkJob
 from core.jobs.runner import JobRunner
 from core.monitoring.notify.deliverer import AlertDeliverer, untranslated
 from core.monitoring.notify.watcher import AlertWatcher
+from core.monitoring.throughput import Throughput
 from core.pipeline import replay
 from core.pipeline.fold_worker import FoldWorker
 from core.pipeline.ingest import Ingest
@@ -61,6 +62,7 @@ class Bridge:
     key_rotator: KeyRotator
     move_checker: MoveChecker
     trash_limits: TrashLimitOptions
+    throughput: Throughput
     alert_watcher: AlertWatcher
     alert_deliverer: AlertDeliverer
     listener: notify.Listener | None
@@ -149,6 +151,7 @@ class Bridge:
                 store, account_clients, fold_worker.wake, now, trash_limits=limits
             ),
         }
+        throughput = Throughput(store)
         alert_deliverer = AlertDeliverer(store, translate, public_url, clock=clock)
         job_runner = JobRunner(store, kinds, clock=clock, lease_seconds=lease_seconds)
         handlers: dict[str, Callable[[str], None]] = {
@@ -171,7 +174,8 @@ class Bridge:
             key_rotator,
             MoveChecker(store, on_moved=after_pairing),
             limits,
-            AlertWatcher(store, alert_deliverer.wake, clock),
+            throughput,
+            AlertWatcher(store, throughput, alert_deliverer.wake, clock),
             alert_deliverer,
             notify.Listener(store.url, handlers) if store.is_shared else None,
         )

@@ -83,17 +83,17 @@ def gather(store: Store, hours: Throughput, *, site_id: str | None = None) -> Ov
 def current_alerts(
     connection: Connection,
     store: Store,
+    week: WeekStats,
     *,
     now: int,
     site_id: str | None = None,
-    hours: Throughput | None = None,
 ) -> tuple[list[Alert], list[SiteFacts]]:
     """Return all alerts at `now` (Unix milliseconds, UTC), critical ones first, and the sites; or those of one site.
 
-    Without `hours` it is not asked for how usual it is that no event arrives: this makes no alert critical.
+    `week` tells how usual it is that no event arrives: see `Throughput.latest`.
     """
     found = _read(connection, site_id)
-    sites = found.sites if hours is None else _with_usual_gaps(found, hours.week(now))
+    sites = _with_usual_gaps(found, week)
     return _alerts(found, sites, now=now, disk=disk(store) if site_id is None else None), sites
 
 

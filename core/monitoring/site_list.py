@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from core.model.site_facts import SiteFacts
     from core.monitoring.alerts import Alert
-    from core.monitoring.throughput import Throughput
+    from core.monitoring.throughput import WeekStats
     from core.store.db.engine import Store
 
 LONGEST_SEARCH = 100
@@ -91,19 +91,19 @@ class SiteList:
 def list_sites(
     connection: Connection,
     store: Store,
+    week: WeekStats,
     wanted: SiteFilter,
     *,
     site_id: str | None = None,
     limit: int | None = None,
     offset: int = 0,
-    hours: Throughput | None = None,
 ) -> SiteList:
     """Return a page of the sites that match; `site_id` is the only one that the viewer may see.
 
-    `hours` tells how usual it is that no event arrives.
+    `week` tells how usual it is that no event arrives.
     """
     now = store_clock.now(connection)
-    alerts, sites = current_alerts(connection, store, now=now, site_id=site_id, hours=hours)
+    alerts, sites = current_alerts(connection, store, week, now=now, site_id=site_id)
     quiet = {
         one.id for one in open_alerts.list_all(connection, site_id=site_id).values() if one.is_quiet(now)
     }

@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from core.store.db import clock as store_clock
 from core.store.events import stats as event_stats
 from core.store.events.log import Outcome
 from core.store.events.stats import HOUR, HourlyCount, LatencySample
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 DAY_HOURS = 24
 WEEK_HOURS = 7 * DAY_HOURS
+COUNT_SECONDS = 10.0
+"""For so long a command waits at most until the week is counted."""
 _LOOK_SECONDS = 0.4
 _CHUNK_SECONDS = 0.1
 _FRESH_MILLISECONDS = 5_000
@@ -81,6 +84,16 @@ class Throughput:
                 tuple(self._known.get(at, HourStats(at)) for at in reversed(begins)),
                 is_whole=len(self._known) == len(begins),
             )
+
+    def latest(self, *, within: float = 0.0) -> WeekStats:
+        """Return the week until now. Until it is whole, count for up to `within` seconds more."""
+        until = self.clock() + within
+        while True:
+            with self.store.reading() as connection:
+                now = store_clock.now(connection)
+            week = self.week(now)
+            if week.is_whole or self.clock() >= until:
+                return week
 
     def _count(self, due: Sequence[int], now: int) -> None:
         """Count hours, for a while; more at once while that is quick, and always some."""

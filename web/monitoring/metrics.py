@@ -24,7 +24,6 @@ from core.model.post_status import PostStatus
 from core.monitoring import throughput as hourly
 from core.monitoring.alerts import AlertKind, Severity
 from core.monitoring.overview import disk, gather
-from core.monitoring.throughput import Throughput
 from core.store.events.log import Outcome
 from web.http.cache import application_cache
 from web.http.handler import Handler
@@ -86,9 +85,8 @@ class MetricsHandler(Handler):
 
     def _exposition(self) -> bytes:
         store = self._bridge.store
-        hours: Throughput = self.settings.setdefault("hours", Throughput(store))
         cache = application_cache(self.application, "metrics", _CACHE_SECONDS)
-        overview = cache.get(None, partial(gather, store, hours))
+        overview = cache.get(None, partial(gather, store, self._bridge.throughput))
         registry = CollectorRegistry()
         PlatformCollector(registry)
         ProcessCollector(registry=registry)

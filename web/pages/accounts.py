@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from core.store.accounts.credentials import ZoomAccount
     from core.store.accounts.findings import Finding
     from core.store.jobs import Job
-    from core.store.sites.sites import Site
+    from core.store.sites.sites import SiteName
     from web.ui.job_labels import JobLabels
 
 _LONGEST = 200
@@ -44,7 +44,7 @@ class AccountList:
     """
 
     accounts: list[ZoomAccount]
-    sites: list[Site]
+    sites: list[SiteName]
     shown_on: dict[str, list[str]]
     jobs: list[Job]
     held: int
@@ -60,7 +60,7 @@ class AccountsView:
     """
 
     accounts: list[ZoomAccount]
-    sites: list[Site]
+    sites: list[SiteName]
     shown_on: dict[str, list[str]]
     jobs: list[Job]
     held: int
@@ -163,7 +163,9 @@ class AccountsHandler(PageHandler):
             Credentials(values["account_id"], values["client_id"], secret, OAUTH_URL),
             name=values["name"][:_LONGEST],
             plan=Plan(plan),
-            site_ids=self.get_body_arguments("site")[:1000],
+            site_ids=await self.named_sites(
+                [site for site in self.get_body_arguments("site")[:1000] if site]
+            ),
         )
         try:
             added = await self.blocking(enroll)
@@ -241,7 +243,7 @@ class FindingsHandler(PageHandler):
 def _list_accounts(bridge: Bridge) -> AccountList:
     with bridge.store.reading() as connection:
         accounts = zoom_credentials.list_all(connection, bridge.store.sealer)
-        every = sites.list_all(connection, bridge.store.sealer)
+        every = sites.names(connection)
         names = {site.id: site.name for site in every}
         shown_on = {
             account.id: [names[one] for one in grants.site_ids(connection, account.id) if one in names]

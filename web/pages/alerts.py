@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from core.store.alerts.channels import Channel
     from core.store.alerts.deliveries import Delivery
     from core.store.alerts.open_alerts import OpenAlert
+    from core.store.sites.sites import SiteName
 
 _MOST_DELIVERIES = 30
 _LONGEST = 4000
@@ -69,7 +70,7 @@ class AlertsView:
 
     lines: Sequence[ChannelLine]
     deliveries: Sequence[DeliveryLine]
-    sites: Sequence[tuple[str, str]]
+    sites: Sequence[SiteName]
     seconds: int
     done: str = ""
     done_name: str = ""
@@ -126,6 +127,7 @@ class AlertsHandler(PageHandler):
 
     async def _add(self, kind: ChannelKind) -> None:
         values = {name: self.get_body_argument(name, "")[:_LONGEST] for name in _FIELDS}
+        values["site"] = await self.named_site(values["site"])
         if values["language"] not in i18n.languages():
             values["language"] = i18n.SOURCE
         digest = bool(self.get_body_argument("digest", ""))
@@ -164,7 +166,7 @@ class AlertsHandler(PageHandler):
         view = AlertsView(
             lines=lines,
             deliveries=sent,
-            sites=[("", self.words.gettext("All sites")), *of_sites],
+            sites=of_sites,
             seconds=_REFRESH_SECONDS_WHILE_SENDING if is_sending else _REFRESH_SECONDS,
             done=done,
             done_name=done_name,
@@ -246,13 +248,14 @@ def _change(bridge: Bridge, do: str, name: str) -> None:
             store.write(partial(channels.remove, channel=channel))
 
 
-def _read(bridge: Bridge) -> tuple[list[ChannelLine], list[DeliveryLine], list[tuple[str, str]]]:
+def _read(bridge: Bridge) -> tuple[list[ChannelLine], list[DeliveryLine], list[SiteName]]:
     sealer = bridge.store.sealer
     with bridge.store.reading() as connection:
         found = channels.list_all(connection, sealer)
         sent = deliveries.latest(connection, _MOST_DELIVERIES)
         last = deliveries.last_of_channels(connection)
-        names = {site.id: site.name for site in sites.list_all(connection, sealer)}
+        every = sites.names(connection)
+    names = {site.id: site.name for site in every}
     lines = [
         ChannelLine(one, setup.target(one), names.get(one.site_id or "", ""), last.get(one.id))
         for one in found
@@ -261,14 +264,15 @@ def _read(bridge: Bridge) -> tuple[list[ChannelLine], list[DeliveryLine], list[t
     return (
         lines,
         [DeliveryLine(one, of_channels.get(one.channel_id, "")) for one in sent],
-        list(names.items()),
+        every,
     )
 
 
 def _find(bridge: Bridge, alert_id: str, of_site: str | None) -> tuple[Alert | None, OpenAlert | None]:
+    week = bridge.throughput.latest()
     with bridge.store.reading() as connection:
         now = store_clock.now(connection)
-        alerts, _ = current_alerts(connection, bridge.store, now=now)
+        alerts, _ = current_alerts(connection, bridge.store, week, now=now)
         known = open_alerts.list_all(connection).get(alert_id)
     found = next((one for one in alerts if one.id == alert_id and of_site in (None, one.site_id)), None)
     return found, known if found is not None and known is not None and known.is_quiet(now) else None
@@ -277,15 +281,16 @@ def _find(bridge: Bridge, alert_id: str, of_site: str | None) -> tuple[Alert | N
 def _handle(
     bridge: Bridge, alert_id: str, do: str, *, reason: str, hours: int, by: str, of_site: str | None
 ) -> None:
-    store = bridge.store
+    store, week = bridge.store, bridge.throughput.latest()
     if do == "reopen":
-        store.write(partial(handling.reopen, store=store, alert_id=alert_id, of_site=of_site))
+        store.write(partial(handling.reopen, store=store, week=week, alert_id=alert_id, of_site=of_site))
     elif do in ("acknowledge", "snooze"):
         how = Handling.SNOOZED if do == "snooze" else Handling.ACKNOWLEDGED
         store.write(
             partial(
                 handling.handle,
                 store=store,
+                week=week,
                 alert_id=alert_id,
                 handling=how,
                 reason=reason,

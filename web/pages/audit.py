@@ -49,7 +49,7 @@ class AuditView:
     parameters: dict[str, str]
     errors: dict[str, str]
     subjects: Sequence[tuple[str, str]]
-    sites: Sequence[tuple[str, str]]
+    sites: Sequence[SiteName]
     newer: str
     older: str
     is_newest: bool
@@ -75,6 +75,7 @@ class AuditHandler(PageHandler):
 
     async def get(self) -> None:
         values = {name: self.get_query_argument(name, "").strip()[:_LONGEST] for name in _PARAMETERS}
+        values["site"] = await self.named_site(values["site"])
         wanted, errors = parse_filter(values)
         before, after = (_parse_key(self.get_query_argument(name, "")) for name in ("before", "after"))
         found, number = await self.blocking(partial(_read, self.bridge, wanted, before=before, after=after))
@@ -92,7 +93,7 @@ class AuditHandler(PageHandler):
                     for subject in audit.SUBJECTS
                 ),
             ],
-            sites=_choices(await self.visible_sites(), wanted.site, self.words.gettext("Any")),
+            sites=await self.visible_sites(),
             newer=str(entries[0].id) if entries and found.more_newer else "",
             older=str(entries[-1].id) if entries and found.more_older else "",
             is_newest=before is None and after is None,
@@ -131,12 +132,6 @@ def _parameters(wanted: AuditFilter) -> dict[str, str]:
         name: format_utc(moment) for name, moment in times.items() if moment is not None
     }
     return {name: value for name, value in query.items() if value}
-
-
-def _choices(sites: Sequence[SiteName], chosen: str, any_site: str) -> list[tuple[str, str]]:
-    """Return the sites to choose from, and the chosen one where it is gone."""
-    choices = [("", any_site), *((site.id, site.name) for site in sites)]
-    return choices if chosen in dict(choices) else [*choices, (chosen, chosen)]
 
 
 def _parse_key(value: str) -> int | None:

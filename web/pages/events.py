@@ -137,6 +137,7 @@ class EventsHandler(PageHandler):
         await self._show({name: self.get_query_argument(name, "") for name in PARAMETERS})
 
     async def _show(self, values: dict[str, str]) -> None:
+        values["site"] = await self.named_site(values["site"])
         requested = parse_query(values, of_site=self.site_id)
         before, after = (parse_key(self.get_query_argument(name, "")) for name in ("before", "after"))
         listed = await self.blocking(partial(_listed, self.bridge, requested, before=before, after=after))
@@ -169,6 +170,7 @@ class FindEventsHandler(EventsHandler):
     async def post(self) -> None:
         """Redirect to the list, or show the errors."""
         values = {name: self.get_body_argument(name, "") for name in PARAMETERS}
+        values["site"] = await self.named_site(values["site"])
         requested = parse_query(values, of_site=self.site_id)
         if requested.errors:
             await self._show(values)

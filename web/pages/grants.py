@@ -19,14 +19,17 @@ from core.store.sites.grants import GrantSource
 from web.pages.page import PageHandler
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from core.bridge import Bridge
     from core.store.events.waiting import WaitingAccount
     from core.store.sites.grants import Grant, RefusedGrant
-    from core.store.sites.sites import Site
+    from core.store.sites.sites import Site, SiteName
 
 _LONGEST = 200
-_ON_A_PAGE = 50  # accounts
-_MOST = 200  # requests, and refused ones
+_ON_A_PAGE = 25  # accounts
+_MOST = 50  # requests, and refused ones
+LONGEST_SEARCH = 100
 _PATH = "/accounts/grants"
 
 
@@ -39,19 +42,23 @@ class GrantRequest:
 
     waiting: WaitingAccount
     name: str
-    site: Site
+    site: SiteName
     shown_on: list[str]
     is_learnt: bool
 
 
 @dataclass(frozen=True, slots=True)
 class GrantedAccount:
-    """An account with the sites that show it, and those that could. `name` is its ID where it has no credentials."""
+    """An account with the sites that show it. `name` is its ID where it has no credentials."""
 
     id: str
     name: str
-    granted: list[tuple[Grant, Site]]
-    other_sites: list[Site]
+    granted: list[tuple[Grant, SiteName]]
+
+    @property
+    def site_ids(self) -> frozenset[str]:
+        """The ids of the sites that show it."""
+        return frozenset(site.id for _, site in self.granted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,7 @@ class RefusedRequest:
 
     refused: RefusedGrant
     name: str
-    site: Site
+    site: SiteName
     waiting: int
 
 
@@ -76,21 +83,26 @@ class Revocation:
 
 @dataclass(frozen=True, slots=True)
 class GrantsView:
-    """The requests, the accounts and what was refused.
+    """The requests, the accounts and what was refused: those that match the searched `words`.
 
-    `dropped` are sites at which too many accounts ask, with the number of events that were not kept for that. `next_id`
+    `total` and `known` are numbers of accounts: of those that match, and of all. `more_requests` and `more_refused` tell
+    that some of them are not listed. `dropped` are sites at which too many accounts ask, with the number of events that were not kept for that. `next_id`
     is the account after which the next page begins, `after` that of this page. `released` and `lost` are numbers of
     events: of those that waited, and of those that were not kept.
     """
 
+    words: str
+    total: int
+    known: int
     requests: list[GrantRequest]
-    has_more: bool
-    dropped: list[tuple[Site, int]]
+    more_requests: bool
+    dropped: list[tuple[SiteName, int]]
     accounts: list[GrantedAccount]
     after: str
     next_id: str
     refused: list[RefusedRequest]
-    sites: list[Site]
+    more_refused: bool
+    sites: list[SiteName]
     sources: type[GrantSource]
     revocation: Revocation | None
     done: str
@@ -118,7 +130,7 @@ class GrantsHandler(PageHandler):
 
     async def post(self) -> None:
         account_id = self.get_body_argument("account", "").strip()[:_LONGEST]
-        site_id = self.get_body_argument("site", "")[:_LONGEST]
+        site_id = await self.named_site(self.get_body_argument("site", "")[:_LONGEST])
         try:
             match self.get_body_argument("do", ""):
                 case "grant":
@@ -177,6 +189,7 @@ class GrantsHandler(PageHandler):
             partial(
                 _view,
                 self.bridge,
+                words=" ".join(self.get_query_argument("q", "").split())[:LONGEST_SEARCH],
                 after=after,
                 revocation=revocation,
                 done=done if done in ("granted", "refused", "revoked", "gone") else "",
@@ -196,6 +209,7 @@ class GrantsHandler(PageHandler):
 def _view(
     bridge: Bridge,
     *,
+    words: str,
     after: str,
     revocation: Revocation | None,
     done: str,
@@ -205,11 +219,11 @@ def _view(
     account_id: str,
 ) -> GrantsView:
     with bridge.store.reading() as connection:
-        every = sites.list_all(connection, bridge.store.sealer)
+        every = sites.names(connection)
         named = zoom_credentials.list_all(connection, bridge.store.sealer)
         given = stored.list_all(connection)
         asking = waiting.accounts(connection)
-        refused = stored.list_refused(connection)
+        decided = stored.list_refused(connection)
         dropped = waiting_limits.dropped(connection)
     names = {account.id: account.name for account in named}
     of_id = {site.id: site for site in every}
@@ -217,18 +231,39 @@ def _view(
     for one in given:
         if one.site_id in of_id:
             of_account.setdefault(one.account_id, []).append(one)
-    requests = [one for one in asking if one.site_id in of_id and not one.is_refused]
-    since_refused = {(one.account_id, one.site_id): one.count for one in asking if one.is_refused}
-    shown = sorted(one for one in of_account if one > after)
+
+    def is_meant(account_id: str, site_ids: Iterable[str]) -> bool:
+        """Whether the searched words are in an account's name or id, or in the names or addresses of sites."""
+        shown = [names.get(account_id, ""), account_id]
+        shown += [text for site_id in site_ids for text in (of_id[site_id].name, of_id[site_id].url)]
+        text = " ".join(shown).casefold()
+        return all(word in text for word in words.casefold().split())
+
+    meant = sorted(
+        one for one, held in of_account.items() if is_meant(one, [grant.site_id for grant in held])
+    )
+    shown = [one for one in meant if one > after]
+    asked = [one for one in asking if one.site_id in of_id and is_meant(one.account_id, [one.site_id])]
+    requests = [one for one in asked if not one.is_refused]
+    since_refused = {(one.account_id, one.site_id): one.count for one in asked if one.is_refused}
+    refused = [one for one in decided if one.site_id in of_id and is_meant(one.account_id, [one.site_id])]
     return GrantsView(
+        words=words,
+        total=len(meant),
+        known=len(of_account),
         requests=[_request(one, names, of_id, of_account) for one in requests[:_MOST]],
-        has_more=len(requests) > _MOST,
+        more_requests=len(requests) > _MOST,
         dropped=[
             (of_id[one.site_id], one.count)
             for one in dropped
             if one.account_id == OTHERS and one.site_id in of_id
         ],
-        accounts=[_account(one, names.get(one, one), of_account[one], of_id) for one in shown[:_ON_A_PAGE]],
+        accounts=[
+            GrantedAccount(
+                one, names.get(one, one), [(grant, of_id[grant.site_id]) for grant in of_account[one]]
+            )
+            for one in shown[:_ON_A_PAGE]
+        ],
         after=after,
         next_id=shown[_ON_A_PAGE - 1] if len(shown) > _ON_A_PAGE else "",
         refused=[
@@ -239,8 +274,8 @@ def _view(
                 since_refused.get((one.account_id, one.site_id), 0),
             )
             for one in refused[:_MOST]
-            if one.site_id in of_id
         ],
+        more_refused=len(refused) > _MOST,
         sites=every,
         sources=GrantSource,
         revocation=revocation,
@@ -255,7 +290,7 @@ def _view(
 def _request(
     asking: WaitingAccount,
     names: dict[str, str],
-    of_id: dict[str, Site],
+    of_id: dict[str, SiteName],
     of_account: dict[str, list[Grant]],
 ) -> GrantRequest:
     granted = of_account.get(asking.account_id, [])
@@ -265,16 +300,6 @@ def _request(
         site=of_id[asking.site_id],
         shown_on=[of_id[one.site_id].name for one in granted],
         is_learnt=any(one.source is GrantSource.FIRST_EVENT for one in granted),
-    )
-
-
-def _account(account_id: str, name: str, granted: list[Grant], of_id: dict[str, Site]) -> GrantedAccount:
-    has_it = {one.site_id for one in granted}
-    return GrantedAccount(
-        account_id,
-        name,
-        [(one, of_id[one.site_id]) for one in granted],
-        [site for site in of_id.values() if site.id not in has_it],
     )
 
 

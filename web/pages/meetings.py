@@ -74,6 +74,7 @@ class MeetingsHandler(PageHandler):
 
     async def get(self) -> None:
         parameters = {name: self.get_query_argument(name, "") for name in PARAMETERS}
+        parameters["site"] = await self.named_site(parameters["site"])
         wanted = parse_query(parameters, of_site=self.site_id)
         after, before = (_key(self.get_query_argument(name, "")) for name in ("after", "before"))
         listed = await self.blocking(partial(_listed, self.bridge, wanted, after=after, before=before))
@@ -105,8 +106,9 @@ class FindMeetingsHandler(PageHandler):
     path = "/meetings"
     anyone_may_post = True
 
-    def post(self) -> None:
+    async def post(self) -> None:
         parameters = {name: self.get_body_argument(name, "") for name in PARAMETERS}
+        parameters["site"] = await self.named_site(parameters["site"])
         self.go("/meetings", **to_query(parse_query(parameters, of_site=self.site_id), of_site=self.site_id))
 
 

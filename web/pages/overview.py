@@ -16,7 +16,6 @@ from core.monitoring.overview import gather
 from core.store.events.log import Outcome
 from web.http.cache import application_cache
 from web.pages.page import PageHandler
-from web.pages.shared_throughput import COUNT_SECONDS, shared_throughput
 from web.pages.sites import is_set_up
 from web.ui import charts
 from web.ui.charts import Frame, Mark, Series
@@ -98,7 +97,6 @@ class OverviewHandler(PageHandler):
 
     path = "/"
     cache_seconds = 4.0  # one result serves every viewer for this long
-    count_seconds = COUNT_SECONDS  # of counting within one request; the next one continues
 
     async def get(self) -> None:
         """Show the overview; where wp-admin begins (`start`), show the checklist of a site that is not set up yet."""
@@ -130,7 +128,7 @@ class OverviewHandler(PageHandler):
         self.show("pages/overview.jinja", view)
 
     def _gather(self) -> Overview:
-        hours = shared_throughput(self.application, self.bridge.store, self.count_seconds)
+        hours = self.bridge.throughput
         known = application_cache(self.application, "overview", self.cache_seconds)
         return known.get(self.site_id, partial(gather, self.bridge.store, hours, site_id=self.site_id))
 

@@ -30,7 +30,7 @@ from web.ui.shell import TABS, BrowserShell, Shell, WordPressShell, render, set_
 from web.ui.viewer import Role, Viewer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Executor
 
     from babel.support import NullTranslations
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from web.stub.auth import StubKeys
 
 T = TypeVar("T")
+_LONGEST_NAME = 200
 
 
 class PageHandler(Handler):
@@ -122,8 +123,17 @@ class PageHandler(Handler):
         return await self.blocking(_site_names, self.bridge, self.site_id)
 
     async def select_site(self, site_id: str | None) -> tuple[list[SiteName], Site | None]:
-        """Return the sites that the viewer may see, and the one with this id, else the first of them."""
+        """Return the sites that the viewer may see, and the one with this id or address, else the first of them."""
         return await self.blocking(_select_site, self.bridge, self.site_id, site_id)
+
+    async def named_site(self, typed: str) -> str:
+        """Return the id of the visible site whose id, address or name was typed; what was typed where there is none."""
+        return (await self.named_sites([typed]))[0] if typed else ""
+
+    async def named_sites(self, typed: Sequence[str]) -> list[str]:
+        """Return the same as `named_site` for each of some sites."""
+        visible = await self.visible_sites()
+        return [_named(visible, one) for one in typed]
 
     async def public_url(self) -> str:
         """Return the bridge's address in browsers: of the option, else the saved one; empty where there is none."""
@@ -236,11 +246,22 @@ def _site_names(bridge: Bridge, of_site: str | None) -> list[SiteName]:
         return sites.names(connection, of_site)
 
 
+def _named(visible: Sequence[SiteName], typed: str) -> str:
+    """Return the id of the site with this id or address, or of the only one with this name; else what was typed."""
+    typed = typed.strip()[:_LONGEST_NAME]
+    for site in visible:
+        if site.id == typed or sites.is_at(site, typed):
+            return site.id
+    of_name = [site.id for site in visible if site.name.casefold() == typed.casefold()]
+    return of_name[0] if len(of_name) == 1 else typed
+
+
 def _select_site(
     bridge: Bridge, of_site: str | None, site_id: str | None
 ) -> tuple[list[SiteName], Site | None]:
     visible = _site_names(bridge, of_site)
-    selected = [site for site in visible if site.id == site_id] or visible
+    wanted = _named(visible, site_id or "")
+    selected = [site for site in visible if site.id == wanted] or visible
     if not selected:
         return [], None
     with bridge.store.reading() as connection:

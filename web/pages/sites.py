@@ -39,7 +39,6 @@ from core.zoom.signature import Secret
 from web.pages.add_site import requester
 from web.pages.page import PageHandler
 from web.pages.server_login import read_server_login
-from web.pages.shared_throughput import shared_throughput
 from web.pages.subscription import SUBSCRIPTION
 from web.pages.webhooks import save_tokens, secret_token_problem
 from web.ui.audit_labels import ACTIONS
@@ -52,7 +51,6 @@ if TYPE_CHECKING:
     from core.bridge import Bridge
     from core.model.health import FactName, HealthFact
     from core.monitoring.site_list import SiteList
-    from core.monitoring.throughput import Throughput
     from core.sites.pairing import Pairing, PairingCode
     from core.sites.preview import Preview
     from core.sites.setup_steps import SetupItem
@@ -255,7 +253,6 @@ class SitesHandler(PageHandler):
                 wanted,
                 site_id=self.site_id,
                 offset=(number - 1) * ON_A_PAGE,
-                hours=shared_throughput(self.application, self.bridge.store),
             )
         )
         codes = []
@@ -477,12 +474,11 @@ class DisconnectHandler(SitePage):
         self.go("/sites", gone="trouble" if problem else "done")
 
 
-def _listed(
-    bridge: Bridge, wanted: SiteFilter, *, site_id: str | None, offset: int, hours: Throughput
-) -> SiteList:
+def _listed(bridge: Bridge, wanted: SiteFilter, *, site_id: str | None, offset: int) -> SiteList:
+    week = bridge.throughput.latest()
     with bridge.store.reading() as connection:
         return site_list.list_sites(
-            connection, bridge.store, wanted, site_id=site_id, limit=ON_A_PAGE, offset=offset, hours=hours
+            connection, bridge.store, week, wanted, site_id=site_id, limit=ON_A_PAGE, offset=offset
         )
 
 
@@ -505,8 +501,9 @@ def _chosen(
 ) -> list[str]:
     if wanted is None:
         return list(chosen)
+    week = bridge.throughput.latest()
     with bridge.store.reading() as connection:
-        found = site_list.list_sites(connection, bridge.store, wanted, site_id=viewer_site)
+        found = site_list.list_sites(connection, bridge.store, week, wanted, site_id=viewer_site)
     return [line.site.id for line in found.lines]
 
 

@@ -9,6 +9,7 @@ from core.monitoring.notify import handling, setup
 from core.monitoring.notify.setup import NewChannel
 from core.monitoring.notify.texts import describe
 from core.monitoring.overview import current_alerts
+from core.monitoring.throughput import COUNT_SECONDS
 from core.store.alerts import channels, deliveries, open_alerts
 from core.store.alerts.deliveries import DeliveryState
 from core.store.alerts.open_alerts import Handling
@@ -86,24 +87,26 @@ def remove_channel(bridge: Bridge, request: api.AlertChannelRequest) -> api.Aler
 
 def list_open(bridge: Bridge, _request: api.NoArguments) -> list[api.AlertStatus]:
     """Return the open alerts, critical ones first."""
+    week = bridge.throughput.latest(within=COUNT_SECONDS)
     with bridge.store.reading() as connection:
         now = store_clock.now(connection)
-        alerts, _ = current_alerts(connection, bridge.store, now=now)
+        alerts, _ = current_alerts(connection, bridge.store, week, now=now)
         known = open_alerts.list_all(connection)
     return [_status(alert, known.get(alert.id), now=now) for alert in alerts]
 
 
 def handle_alert(bridge: Bridge, request: api.HandleAlert) -> api.AlertStatus:
     """Acknowledge or snooze an alert, or take that back. Raises: AlertError."""
-    store = bridge.store
+    store, week = bridge.store, bridge.throughput.latest(within=COUNT_SECONDS)
 
     def change(connection: Connection) -> api.AlertStatus:
         if request.handling is Handling.NONE:
-            alert = handling.reopen(connection, store, request.id)
+            alert = handling.reopen(connection, store, week, request.id)
         else:
             alert = handling.handle(
                 connection,
                 store,
+                week,
                 request.id,
                 request.handling,
                 reason=request.reason,

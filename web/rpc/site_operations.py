@@ -12,6 +12,7 @@ from core.errors import SitePausedError, SiteTagError, UnknownSiteError, ZoomBri
 from core.model import rules
 from core.monitoring import site_list
 from core.monitoring.site_list import SiteFilter
+from core.monitoring.throughput import COUNT_SECONDS
 from core.selftest import job as selftest_job
 from core.sites import apply_rules, health_check
 from core.sites.disconnect import disconnect
@@ -49,8 +50,9 @@ def save_secret_token(bridge: Bridge, request: api.SecretToken) -> api.SavedSecr
 def list_sites(bridge: Bridge, request: api.SiteListRequest) -> list[api.ListedSite]:
     """Return the sites that match, each with its state and what is wrong with it."""
     wanted = SiteFilter(request.words, request.state, request.tag, request.sort)
+    week = bridge.throughput.latest(within=COUNT_SECONDS)
     with bridge.store.reading() as connection:
-        found = site_list.list_sites(connection, bridge.store, wanted)
+        found = site_list.list_sites(connection, bridge.store, week, wanted)
         endpoints = sites.endpoints_of(connection)
     return [
         api.ListedSite(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from core.monitoring.alerts import Alert
+    from core.monitoring.throughput import WeekStats
     from core.store.db.engine import Store
 
 LONGEST_REASON = 200
@@ -29,6 +30,7 @@ _HOUR = 3_600_000
 def handle(
     connection: Connection,
     store: Store,
+    week: WeekStats,
     alert_id: str,
     handling: Handling,
     *,
@@ -48,7 +50,7 @@ def handle(
         raise AlertError(messages.ALERT_HOURS_INVALID % {"most": MOST_SNOOZE_DAYS})
     open_alerts.hold(connection)
     now = store_clock.now(connection)
-    alert = _open(connection, store, alert_id, of_site, now=now)
+    alert = _open(connection, store, week, alert_id, of_site, now=now)
     known = open_alerts.list_all(connection).get(alert.id, of(alert))
     until = now + hours * _HOUR if handling is Handling.SNOOZED else None
     open_alerts.save(
@@ -67,10 +69,12 @@ def handle(
     return alert
 
 
-def reopen(connection: Connection, store: Store, alert_id: str, *, of_site: str | None = None) -> Alert:
+def reopen(
+    connection: Connection, store: Store, week: WeekStats, alert_id: str, *, of_site: str | None = None
+) -> Alert:
     """Take back that an alert was acknowledged or snoozed. Raises: AlertError."""
     open_alerts.hold(connection)
-    alert = _open(connection, store, alert_id, of_site, now=store_clock.now(connection))
+    alert = _open(connection, store, week, alert_id, of_site, now=store_clock.now(connection))
     known = open_alerts.list_all(connection).get(alert.id)
     if known is None or known.handling is Handling.NONE:
         raise AlertError(messages.ALERT_NOT_OPEN)
@@ -80,8 +84,10 @@ def reopen(connection: Connection, store: Store, alert_id: str, *, of_site: str 
     return alert
 
 
-def _open(connection: Connection, store: Store, alert_id: str, of_site: str | None, *, now: int) -> Alert:
-    alerts, _ = current_alerts(connection, store, now=now)
+def _open(
+    connection: Connection, store: Store, week: WeekStats, alert_id: str, of_site: str | None, *, now: int
+) -> Alert:
+    alerts, _ = current_alerts(connection, store, week, now=now)
     found = next((one for one in alerts if one.id == alert_id), None)
     if found is None or (of_site is not None and found.site_id != of_site):
         raise AlertError(messages.ALERT_NOT_OPEN)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from core.monitoring.overview import Overview
+    from core.monitoring.throughput import WeekStats
     from core.store.alerts.channels import Channel
     from core.store.alerts.deliveries import Delivery
     from core.store.alerts.open_alerts import OpenAlert
@@ -50,6 +51,7 @@ class AlertWatcher:
     """
 
     store: Store
+    throughput: Throughput
     on_queued: Callable[[], None] = lambda: None
     clock: Callable[[], float] | None = None
     thread: WorkerThread = field(init=False)
@@ -70,13 +72,14 @@ class AlertWatcher:
 
     def look(self) -> int:
         """Look once; return the number of messages that were queued. Raises: StoreUnavailableError."""
+        week = self.throughput.latest()
         with self.store.reading() as connection:
-            changes = self._changes(connection)
+            changes = self._changes(connection, week)
             digest_at = channels.first_digest(connection)
             now = self._now(connection)
         queued = 0
         if not changes.are_none:
-            queued += self.store.write(self._save)
+            queued += self.store.write(partial(self._save, week=week))
         if digest_at is not None and digest_at <= now:
             overview = gather(self.store, Throughput(self.store, look_seconds=_COUNT_SECONDS))
             queued += self.store.write(partial(self._queue_digests, overview=overview))
@@ -88,15 +91,15 @@ class AlertWatcher:
         self.look()
         return LOOK_SECONDS
 
-    def _changes(self, connection: Connection) -> Changes:
+    def _changes(self, connection: Connection, week: WeekStats) -> Changes:
         now = self._now(connection)
-        alerts, sites = current_alerts(connection, self.store, now=now)
+        alerts, sites = current_alerts(connection, self.store, week, now=now)
         return compare(alerts, sites, open_alerts.list_all(connection), now=now)
 
-    def _save(self, connection: Connection) -> int:
+    def _save(self, connection: Connection, week: WeekStats) -> int:
         """Save what has changed, as it is now, and queue the messages about it: both or neither."""
         open_alerts.hold(connection)
-        changes = self._changes(connection)
+        changes = self._changes(connection, week)
         now = self._now(connection)
         open_alerts.remove(connection, changes.removed)
         for alert in changes.saved:

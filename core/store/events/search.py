@@ -185,13 +185,15 @@ def account_ids(connection: Connection, site_id: str | None = None) -> Sequence[
     return _distinct(connection, events.c.account_id)
 
 
-def few_account_ids(connection: Connection, site_id: str | None = None) -> Sequence[str] | None:
-    """Return the same as `account_ids`; None where there are more than `MOST_ACCOUNTS`."""
+def few_account_ids(
+    connection: Connection, site_id: str | None = None, *, most: int = MOST_ACCOUNTS
+) -> Sequence[str] | None:
+    """Return the same as `account_ids`; None where there are more than `most`."""
     if site_id is not None:
-        found = connection.scalars(accounts_of(site_id).limit(MOST_ACCOUNTS + 1)).all()
+        found = connection.scalars(accounts_of(site_id).limit(most + 1)).all()
     else:
-        found = _distinct(connection, events.c.account_id, most=MOST_ACCOUNTS + 1)
-    return None if len(found) > MOST_ACCOUNTS else found
+        found = _distinct(connection, events.c.account_id, most=most + 1)
+    return None if len(found) > most else found
 
 
 def event_names(connection: Connection, site_id: str | None = None) -> list[str]:

@@ -204,7 +204,7 @@ def find_in(every: Iterable[Site], name: str) -> Site:
     raise UnknownSiteError(messages.UNKNOWN_SITE % {"name": name})
 
 
-def is_at(site: Site, address: str) -> bool:
+def is_at(site: Site | SiteName, address: str) -> bool:
     """Whether a site has an address, given with or without scheme and trailing slash."""
     return _bare(address) == _bare(site.url)
 

@@ -7,7 +7,8 @@ import pytest
 
 from core.monitoring import overview
 from core.monitoring.alerts import AlertKind, Disk
-from core.monitoring.overview import Overview, gather
+from core.monitoring.overview import Overview, current_alerts, gather
+from core.monitoring.site_list import SiteFilter, SiteState, list_sites
 from core.monitoring.throughput import Throughput
 from core.store.db.engine import Store
 from core.store.events import log
@@ -85,6 +86,17 @@ def test_silence_is_measured_by_the_habit_of_each_site(two_sites: Store) -> None
     came(two_sites, "s1", ACCOUNT, 32, 31, 30)
     came(two_sites, "s2", "another", 70, 50, 30)
     assert kinds(looked(two_sites)) == [(AlertKind.QUIET, "s1")]
+
+
+def test_a_list_of_sites_tells_of_silence_as_the_overview_does(two_sites: Store) -> None:
+    came(two_sites, "s1", ACCOUNT, 32, 31, 30)
+    came(two_sites, "s2", "another", 70, 50, 30)
+    week = Throughput(two_sites, look_seconds=-1).latest(within=60)
+    with two_sites.reading() as connection:
+        listed = list_sites(connection, two_sites, week, SiteFilter()).lines
+        alerts, _ = current_alerts(connection, two_sites, week, now=NOW)
+    assert {line.site.id: line.state for line in listed} == {"s1": SiteState.WARNING, "s2": SiteState.OK}
+    assert [(one.kind, one.site_id) for one in alerts] == kinds(looked(two_sites))
 
 
 def test_nothing_is_said_of_a_habit_before_the_week_is_counted(two_sites: Store) -> None:

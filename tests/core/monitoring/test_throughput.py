@@ -19,7 +19,7 @@ from core.monitoring.throughput import (
 )
 from core.store.db.engine import Store
 from core.store.db.schema import events as events_table
-from core.store.events import log
+from core.store.events import log, search
 from core.store.events import stats as event_stats
 from core.store.events.log import Outcome
 from core.store.events.stats import HOUR, HourlyCount, LatencySample
@@ -103,6 +103,20 @@ class TestCounts:
         assert outcomes(hours[-2:-1]) == {Outcome.APPLIED: 2}
         assert outcomes(hours[-1:], {ACCOUNT}) == {Outcome.APPLIED: 2, Outcome.IGNORED: 2}
         assert outcomes(hours, set()) == {}
+
+    def test_are_the_same_where_each_account_is_looked_up_and_where_all_are_read(
+        self, two_sites: Store, logged: LoggedEvents, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for number in range(30):  # more than the list of events looks up one by one
+            logged(0, account_id=f"account{number:02}")
+        logged(30, Outcome.FAILED, account_id="account07")
+        since, until = NOW // HOUR * HOUR - 2 * HOUR, NOW // HOUR * HOUR + HOUR
+        with two_sites.reading() as connection:
+            counted = event_stats.hourly_counts(connection, since=since, until=until)
+            monkeypatch.setattr(search, "few_account_ids", lambda *_, **__: None)
+            assert event_stats.hourly_counts(connection, since=since, until=until) == counted
+        assert len(counted) == 30
+        assert {one.number for one in counted} == {1}
 
     def test_reach_back_a_week(self, two_sites: Store, logged: LoggedEvents) -> None:
         logged(WEEK_HOURS - 1)

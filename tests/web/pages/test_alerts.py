@@ -11,6 +11,7 @@ from tornado.httpclient import HTTPResponse
 from core.bridge import Bridge
 from core.monitoring.notify import senders
 from core.monitoring.overview import current_alerts
+from core.monitoring.throughput import WeekStats
 from core.store import audit
 from core.store.alerts import channels, deliveries, open_alerts
 from core.store.alerts.channels import Channel, ChannelKind
@@ -21,6 +22,8 @@ from tests.core.conftest import connected
 from tests.web.conftest import Http, text
 from tests.web.pages.conftest import both_stores
 from tests.web.pages.doors import Door
+
+NOTHING_COUNTED = WeekStats((), is_whole=True)
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 HOSTILE = '"><script>alert(1)</script>'
@@ -51,7 +54,7 @@ def stored(store: Store) -> list[Channel]:
 def open_ids(store: Store) -> dict[str | None, str]:
     """Return the id of an open alert of each site."""
     with store.reading() as connection:
-        alerts, _ = current_alerts(connection, store, now=10**13)
+        alerts, _ = current_alerts(connection, store, NOTHING_COUNTED, now=10**13)
     return {one.site_id: one.id for one in alerts}
 
 

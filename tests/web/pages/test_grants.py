@@ -10,10 +10,11 @@ from sqlalchemy import update
 from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts.credentials import ZoomAccount
 from core.store.db.schema import posts
+from core.store.db.schema import sites as sites_table
 from core.store.events import log, waiting
 from core.store.events.waiting_limits import WaitingLimits
 from core.store.posts import queue
-from core.store.sites import grants
+from core.store.sites import grants, sites
 from core.store.sites.grants import GrantSource
 from core.zoom.oauth import Credentials
 from tests.core.conftest import connected
@@ -196,16 +197,50 @@ class TestAccounts:
         assert len(given(asked)) == 1
 
     def test_are_listed_in_pages(self, asked: Store, admin: Door) -> None:
-        for number in range(60):
+        for number in range(30):
             granted(asked, f"Account{number:02}", "s1")
         first = admin.get(PATH)
-        assert "Account48" in text(first)
-        assert "Account50" not in text(first)
-        assert "after=Account49" in first.body.decode()
-        second = text(admin.get(f"{PATH}?after=Account49"))
-        assert "Account50" in second
+        assert "Account23" in text(first)
+        assert "Account25" not in text(first)
+        assert "after=Account24" in first.body.decode()
+        second = text(admin.get(f"{PATH}?after=Account24"))
+        assert "Account25" in second
         assert ACCOUNT in second
         assert "Next accounts" not in second
+
+    def test_are_searched_by_account_and_site(self, asked: Store, admin: Door) -> None:
+        connected(asked, "s3")
+        granted(asked, "Choir", "s2", "s3")
+        granted(asked, "Band", "s3")
+        page = text(admin.get(f"{PATH}?q=site+s2"))
+        assert "1 of 3 accounts" in page
+        assert "Choir" in page
+        assert "Band" not in page
+        assert f"{ACCOUNT} Site s2 2 events since" in page, "it asks for that site"
+        page = text(admin.get(f"{PATH}?q=BAND"))
+        assert "1 of 3 accounts" in page
+        assert "No request matches." in page
+        assert "No account matches" in text(admin.get(f"{PATH}?q=nowhere"))
+
+
+class TestManySites:
+    def test_are_searched_by_name_or_address(self, asked: Store, admin: Door) -> None:
+        for number in range(50):
+            connected(asked, f"more{number:02}")
+        shown = Elements(admin.get(PATH))
+        assert shown.named("zb-other-1")["list"] == "zb-known-sites"
+        with asked.reading() as connection:
+            of_id = {site.id: site for site in sites.names(connection)}
+        for typed in ("Site more07", of_id["more08"].url, "more09"):
+            admin.follow(post(admin, "grant", typed))
+        named = {site_id for site_id, _ in given(asked)}
+        assert named == {"s1", "more07", "more08", "more09"}
+
+    def test_of_one_name_are_not_mistaken(self, asked: Store, admin: Door) -> None:
+        connected(asked, "s3")
+        asked.write(lambda connection: connection.execute(update(sites_table).values(name="Blog")))
+        assert "no longer exists" in text(admin.follow(post(admin, "grant", "Blog")))
+        assert given(asked) == [("s1", GrantSource.FIRST_EVENT)]
 
 
 class TestWho:

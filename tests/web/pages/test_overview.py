@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from core.bridge import Bridge
 from core.monitoring.alerts import Disk
 from core.store.db.engine import Store
 from core.store.db.schema import events as events_table
@@ -42,10 +43,10 @@ def _roomy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+def _fresh(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every look is a new one, and whole, however slow the machine is."""
     monkeypatch.setattr(OverviewHandler, "cache_seconds", 0.0)
-    monkeypatch.setattr(OverviewHandler, "count_seconds", 60.0)
+    bridge.throughput.look_seconds = 60.0
 
 
 @pytest.fixture
@@ -286,10 +287,8 @@ class TestCharts:
         assert "3 events in total." in shown
         assert "7 events" not in shown
 
-    def test_say_that_they_are_not_whole_yet(
-        self, door: Door, well: Store, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(OverviewHandler, "count_seconds", -1.0)
+    def test_say_that_they_are_not_whole_yet(self, door: Door, well: Store, bridge: Bridge) -> None:
+        bridge.throughput.look_seconds = -1.0
         came(well, 1)
         answer = door.get("/")
         assert "Still counting" in words(answer)

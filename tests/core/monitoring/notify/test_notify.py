@@ -19,7 +19,7 @@ from core.monitoring.notify.deliverer import DELAYS, AlertDeliverer
 from core.monitoring.notify.setup import NewChannel
 from core.monitoring.notify.watcher import WEEK, AlertWatcher, next_digest
 from core.monitoring.overview import current_alerts, gather
-from core.monitoring.throughput import Throughput
+from core.monitoring.throughput import Throughput, WeekStats
 from core.sites import health_check
 from core.store import audit
 from core.store.alerts import channels, deliveries, open_alerts
@@ -41,6 +41,8 @@ from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, SECRET, event, raw, signed
 from tests.core.wordpress.network_double import NetworkDouble, Reply
 from tests.core.wordpress.plugin_double import PluginDouble
+
+NOTHING_COUNTED = WeekStats((), is_whole=True)
 
 HOME = "https://s1.example.org"
 ROOT = f"{HOME}/wp-json/"
@@ -84,7 +86,7 @@ class Bench:
     @property
     def watcher(self) -> AlertWatcher:
         """A new one each time: as after a restart."""
-        return AlertWatcher(self.store, clock=self.clock)
+        return AlertWatcher(self.store, Throughput(self.store), clock=self.clock)
 
     @property
     def deliverer(self) -> AlertDeliverer:
@@ -110,13 +112,20 @@ class Bench:
 
     def alert_id(self) -> str:
         with self.store.reading() as connection:
-            alerts, _ = current_alerts(connection, self.store, now=int(self.clock() * 1000))
+            alerts, _ = current_alerts(connection, self.store, NOTHING_COUNTED, now=int(self.clock() * 1000))
         return alerts[0].id
 
     def handle(self, how: Handling, **more: Any) -> None:
         values = {"reason": "known", "by": "anna", **more}
         self.store.write(
-            partial(handling.handle, store=self.store, alert_id=self.alert_id(), handling=how, **values)
+            partial(
+                handling.handle,
+                store=self.store,
+                week=NOTHING_COUNTED,
+                alert_id=self.alert_id(),
+                handling=how,
+                **values,
+            )
         )
 
 
@@ -478,7 +487,9 @@ class TestHandling:
         self.broken(bench)
         bench.handle(Handling.ACKNOWLEDGED)
         assert bench.look() == []
-        bench.store.write(partial(handling.reopen, store=bench.store, alert_id=bench.alert_id()))
+        bench.store.write(
+            partial(handling.reopen, store=bench.store, week=NOTHING_COUNTED, alert_id=bench.alert_id())
+        )
         assert bench.look() == [("ops", "alerts.critical", ["site"])]
         with bench.store.reading() as connection:
             entries = audit.page(connection, AuditFilter("alert"), limit=9).entries
@@ -499,7 +510,9 @@ class TestHandling:
 
     def test_of_what_is_not_open_is_refused(self, bench: Bench) -> None:
         with pytest.raises(AlertError):
-            bench.store.write(partial(handling.reopen, store=bench.store, alert_id="0" * 16))
+            bench.store.write(
+                partial(handling.reopen, store=bench.store, week=NOTHING_COUNTED, alert_id="0" * 16)
+            )
 
 
 class TestDigest:
