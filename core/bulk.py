@@ -14,6 +14,7 @@ import structlog
 
 from core import messages
 from core.errors import (
+    RulesTemplateError,
     SiteTagError,
     StoreUnavailableError,
     TooManyJobsError,
@@ -33,7 +34,7 @@ from core.store.audit import Actor, ActorKind, acting, current_actor
 from core.store.db import clock as store_clock
 from core.store.job_sites import BulkOutcome, SiteResult
 from core.store.jobs import JobState
-from core.store.sites import sites
+from core.store.sites import rules_templates, sites
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from core.model.health import HealthFact
     from core.store.db.engine import Store
     from core.store.jobs import Job
+    from core.store.sites.rules_templates import RulesTemplate
     from core.store.sites.sites import Site
 
 KIND = "bulk"
@@ -67,13 +69,18 @@ class BulkAction(StrEnum):
     TEST = "test"  # send a test event
     RULES = "rules"  # apply their rules to every page
     COPY = "copy"  # the rules of another site, and apply them
+    FOLLOW = "follow"  # a template of rules, and apply them
+    UNFOLLOW = "unfollow"  # follow no template any more
     PAUSE = "pause"
     RESUME = "resume"
     TAG = "tag"
     UNTAG = "untag"
 
 
-_CHANGES = (BulkAction.PAUSE, BulkAction.RESUME, BulkAction.TAG, BulkAction.UNTAG)
+_CHANGES = (
+    BulkAction.PAUSE, BulkAction.RESUME, BulkAction.TAG, BulkAction.UNTAG, BulkAction.UNFOLLOW,
+)  # fmt: skip
+_OF_SINGLE_JOBS = (BulkAction.TEST, BulkAction.RULES, BulkAction.COPY, BulkAction.FOLLOW)
 
 
 def enqueue(
@@ -84,12 +91,14 @@ def enqueue(
     tag: str = "",
     source: str = "",
     previewed: str = "",
+    only_followers: bool = False,
     requested_by: str,
     viewer_site: str | None = None,
 ) -> Job:
     """Enqueue the job. `viewer_site` is the only site that who requests it may see: others are left out.
 
-    Rules are copied from the site `source`, as long as their digest is still the `previewed` one.
+    Rules are copied from the site `source`, or are those of the template `source`, as long as their digest is still the
+    `previewed` one. `only_followers`: only sites that still follow the template.
 
     Raises: SiteTagError, TooManySitesError, TooManyJobsError, StoreError; UnknownSiteError for a `source` that who requests
     it may not see.
@@ -100,12 +109,50 @@ def enqueue(
     arguments: dict[str, Any] = {"action": action, "sites": chosen, "actor": current_actor().kind}
     if action in (BulkAction.TAG, BulkAction.UNTAG):
         arguments["tag"] = sites.read_tag(tag)
-    if action is BulkAction.COPY:
-        if viewer_site not in (None, source):
-            raise UnknownSiteError(messages.UNKNOWN_SITE % {"name": source})
+    if action is BulkAction.COPY and viewer_site not in (None, source):
+        raise UnknownSiteError(messages.UNKNOWN_SITE % {"name": source})
+    if action in (BulkAction.COPY, BulkAction.FOLLOW):
         arguments |= {"source": source, "previewed": previewed}
+    if only_followers:
+        arguments["only_followers"] = True
     kind = CHANGE_KIND if action in _CHANGES else KIND
     return job_runner.enqueue(kind, arguments, site_id=viewer_site, requested_by=requested_by)
+
+
+def save_template(
+    store: Store, job_runner: JobRunner, name: str, site_id: str, *, requested_by: str
+) -> tuple[str, list[Job]]:
+    """Save the rules of a site as a template, and have the sites that follow it take them over.
+
+    Returns the name of the template, and the jobs that were enqueued.
+
+    Raises: UnknownSiteError, RulesTemplateError, TooManyJobsError, StoreError.
+    """
+
+    def write(connection: Connection) -> tuple[RulesTemplate, list[str]]:
+        site = sites.load(connection, site_id, store.sealer)
+        decided = read_rules(site.rules).rules
+        now = store_clock.now(connection, job_runner.clock)
+        saved = rules_templates.save(connection, name, decided, now=now)
+        if site.template == saved:
+            rules_templates.follow(connection, site_id, saved)
+        followers = rules_templates.followers(connection, saved)
+        return rules_templates.load(connection, saved), [one for one in followers if one != site_id]
+
+    template, followers = store.write(write)
+    begun = [
+        enqueue(
+            job_runner,
+            BulkAction.FOLLOW,
+            followers[start : start + MOST_SITES],
+            source=template.name,
+            previewed=rules_digest(read_rules(template.rules).rules),
+            only_followers=True,
+            requested_by=requested_by,
+        )
+        for start in range(0, len(followers), MOST_SITES)
+    ]
+    return template.name, begun
 
 
 @dataclass(slots=True)
@@ -135,7 +182,7 @@ class BulkJob:
         action = BulkAction(job.arguments["action"])
         named: Sequence[str] = job.arguments["sites"]
         cursor = job.cursor or {"next": 0, "jobs": {}}
-        if action in (BulkAction.TEST, BulkAction.RULES, BulkAction.COPY):
+        if action in _OF_SINGLE_JOBS:
             return self._follow(job, action, named, cursor)
         at_once = _CHECKED_AT_ONCE if action is BulkAction.CHECK else _WRITTEN_AT_ONCE
         chosen = named[cursor["next"] : cursor["next"] + at_once]
@@ -212,6 +259,9 @@ class BulkJob:
                 case BulkAction.TAG:
                     changed = sites.change_tags(connection, site_id, add=[tag])
                     message = messages.BULK_TAGGED
+                case BulkAction.UNFOLLOW:
+                    changed = rules_templates.unfollow(connection, site_id)
+                    message = messages.BULK_UNFOLLOWED
                 case _:
                     changed = sites.change_tags(connection, site_id, remove=[tag])
                     message = messages.BULK_TAGGED
@@ -254,8 +304,9 @@ class BulkJob:
         now = self._now(connection)
         if action is BulkAction.RULES:
             return apply_rules.requeue(connection, site_id, requested_by=job.requested_by, now=now).id
-        if action is BulkAction.COPY:
-            return self._copy(connection, job, site, now=now)
+        if action in (BulkAction.COPY, BulkAction.FOLLOW):
+            begin = self._copy if action is BulkAction.COPY else self._begin_following
+            return begin(connection, job, site, now=now)
         if site.paused_at is not None:
             return SiteResult(site_id, BulkOutcome.SKIPPED, messages.SITE_PAUSED)
         try:
@@ -283,6 +334,24 @@ class BulkJob:
         if begun is None:
             return SiteResult(site.id, BulkOutcome.SKIPPED, messages.BULK_UNCHANGED)
         return begun.id
+
+    def _begin_following(self, connection: Connection, job: Job, site: Site, *, now: int) -> int | SiteResult:
+        try:
+            template = rules_templates.load(connection, job.arguments["source"])
+        except RulesTemplateError as error:
+            return SiteResult(site.id, BulkOutcome.FAILED, str(error))
+        is_following = site.template == template.name and site.departed_at is None
+        if job.arguments.get("only_followers") and not is_following:
+            return SiteResult(site.id, BulkOutcome.SKIPPED, messages.BULK_UNCHANGED)
+        if rules_digest(read_rules(template.rules).rules) != job.arguments["previewed"]:
+            return SiteResult(site.id, BulkOutcome.FAILED, messages.BULK_OTHER_RULES)
+        with acting(_actor(job)):
+            begun = apply_rules.follow(connection, site, template, requested_by=job.requested_by, now=now)
+        if begun is not None:
+            return begun.id
+        if is_following:
+            return SiteResult(site.id, BulkOutcome.SKIPPED, messages.BULK_UNCHANGED)
+        return SiteResult(site.id, BulkOutcome.DONE, messages.BULK_APPLIED)
 
     def _result(
         self, connection: Connection, action: BulkAction, site_id: str, job_id: int

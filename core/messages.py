@@ -621,6 +621,9 @@ UNKNOWN_SITE = _(
 SITE_PAUSED = _("The updates of this site are paused, so nothing can be written there. Resume them first.")
 INVALID_TAG = _("A tag has 1 to %(count)d characters, and no comma.")
 TOO_MANY_TAGS = _("A site has at most %(count)d tags. Remove one first.")
+UNKNOWN_TEMPLATE = _("There is no template “%(name)s”.")
+INVALID_TEMPLATE_NAME = _("The name of a template has 1 to %(count)d characters.")
+TOO_MANY_TEMPLATES = _("There are at most %(count)d templates. Remove one first.")
 TOO_MANY_SITES = _("At most %(count)d sites can be changed at once.")
 
 # What became of one of many sites.
@@ -633,6 +636,7 @@ BULK_RESUMED = _("Updates continue.")
 BULK_UNCHANGED = _("Nothing was to be done.")
 BULK_TAGGED = _("The tags were changed.")
 BULK_OTHER_RULES = _("The rules that were to be copied have changed since the preview. Preview them again.")
+BULK_UNFOLLOWED = _("The site follows no template any more, and keeps its rules.")
 BULK_GONE = _("The site is no longer connected.")
 BULK_BROKE = _("The bridge encountered an internal error (%(error)s). See the bridge's log for details.")
 RULES_SITE_REMOVED = _("This site is no longer connected, so its rules were not saved.")

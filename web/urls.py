@@ -29,7 +29,13 @@ from web.pages.jobs import JobHandler, JobsHandler
 from web.pages.meeting import MeetingHandler
 from web.pages.meetings import FindMeetingsHandler, MeetingsHandler
 from web.pages.overview import OverviewHandler
-from web.pages.settings import RetentionHandler, SecretsHandler, SettingsHandler, TrashHandler
+from web.pages.settings import (
+    RetentionHandler,
+    SecretsHandler,
+    SettingsHandler,
+    TemplateHandler,
+    TrashHandler,
+)
 from web.pages.sites import DisconnectHandler, SiteHandler, SitesHandler, TestHandler
 from web.pages.two_factor import TwoFactorHandler
 from web.pages.users import UserSessionsHandler, UsersHandler
@@ -140,6 +146,7 @@ def urls(
         URLSpec(r"/settings/secrets", SecretsHandler, page),
         URLSpec(r"/settings/retention", RetentionHandler, page),
         URLSpec(r"/settings/trash", TrashHandler, page),
+        URLSpec(r"/settings/template", TemplateHandler, page),
         URLSpec(r"/alerts", AlertsHandler, page),
         URLSpec(r"/alerts/([0-9a-f]{16})", HandleAlertHandler, page),
         URLSpec(r"/users", UsersHandler, page),

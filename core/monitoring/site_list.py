@@ -11,6 +11,7 @@ from core.monitoring.notify.texts import describe
 from core.monitoring.overview import current_alerts
 from core.store.alerts import open_alerts
 from core.store.db import clock as store_clock
+from core.store.sites.sites import SiteName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -77,7 +78,7 @@ class SiteLine:
 class SiteList:
     """A page of a list: `total` sites match the filter, of `known` altogether.
 
-    `states` and `tags` count the sites of each, whatever the filter. `names` are ids and names of all, by name.
+    `states` and `tags` count the sites of each, whatever the filter. `names` are those of all, by name.
     """
 
     lines: Sequence[SiteLine]
@@ -85,7 +86,7 @@ class SiteList:
     known: int
     states: Mapping[SiteState, int] = field(default_factory=dict)
     tags: Mapping[str, int] = field(default_factory=dict)
-    names: Sequence[tuple[str, str]] = ()
+    names: Sequence[SiteName] = ()
 
 
 def list_sites(
@@ -118,7 +119,9 @@ def list_sites(
             tags[tag] = tags.get(tag, 0) + 1
     end = None if limit is None else offset + limit
     shown = dict(sorted(tags.items(), key=lambda one: one[0].casefold()))
-    names = sorted(((site.id, site.name) for site in sites), key=lambda one: one[1].casefold())
+    names = sorted(
+        (SiteName(site.id, site.name, site.url) for site in sites), key=lambda one: one.name.casefold()
+    )
     return SiteList(found[offset:end], len(found), len(lines), states, shown, names)
 
 

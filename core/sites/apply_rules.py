@@ -20,7 +20,7 @@ from core.store import jobs
 from core.store.db import clock as store_clock
 from core.store.posts import backlog
 from core.store.posts import requeue as post_requeue
-from core.store.sites import rules, sites
+from core.store.sites import rules, rules_templates, sites
 from core.wordpress.sync_client import MOST_AT_ONCE
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from core.model.rules import Rules
     from core.store.db.engine import Store
     from core.store.jobs import Job
+    from core.store.sites.rules_templates import RulesTemplate
     from core.store.sites.sites import Site
 
 KIND = "apply-rules"
@@ -151,6 +152,38 @@ def copy_rules(
         return None
     rules.save(connection, site.id, wanted)
     return _enqueue(connection, KIND, site.id, requested_by=requested_by, now=now)
+
+
+def follow(
+    connection: Connection, site: Site, template: RulesTemplate, *, requested_by: str, now: int
+) -> Job | None:
+    """Let a site follow a template, save its rules, and enqueue the job; None where the site has these rules already.
+
+    `now` is in Unix milliseconds (UTC). Raises: UnknownSiteError.
+    """
+    rules_templates.follow(connection, site.id, template.name)
+    decided = read_rules(template.rules).rules
+    return copy_rules(connection, site, decided, requested_by=requested_by, now=now)
+
+
+def return_to_template(store: Store, job_runner: JobRunner, site_id: str, *, requested_by: str) -> bool:
+    """Let a site that has departed from its template follow it again. Returns whether it has one.
+
+    Raises: UnknownSiteError, RulesTemplateError, StoreUnavailableError.
+    """
+
+    def write(connection: Connection) -> bool:
+        site = sites.load(connection, site_id, store.sealer)
+        if site.template is None:
+            return False
+        template = rules_templates.load(connection, site.template)
+        now = store_clock.now(connection, job_runner.clock)
+        follow(connection, site, template, requested_by=requested_by, now=now)
+        return True
+
+    has_template = store.write(write)
+    job_runner.wake()
+    return has_template
 
 
 def adapt_to_plugins(connection: Connection, site_id: str, *, now: int) -> Job:

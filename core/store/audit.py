@@ -37,6 +37,11 @@ class Action(StrEnum):
 
     SETTINGS_CHANGED = "settings.changed"
     RULES_CHANGED = "rules.changed"
+    RULES_TEMPLATE_SAVED = "rules.template-saved"
+    RULES_TEMPLATE_REMOVED = "rules.template-removed"
+    RULES_TEMPLATE_FOLLOWED = "rules.template-followed"
+    RULES_TEMPLATE_DEPARTED = "rules.template-departed"
+    RULES_TEMPLATE_LEFT = "rules.template-left"
     SECRET_ADDED = "secret.added"  # noqa: S105 - a name
     SECRET_REMOVED = "secret.removed"  # noqa: S105
     GRANT_ADDED = "grant.added"

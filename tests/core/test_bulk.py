@@ -1,13 +1,14 @@
 """One thing done with many sites: each has its result, and none stops the others."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
+from typing import Any
 
 import pytest
 
 from core import bulk, messages
 from core.bulk import BulkAction, BulkJob
-from core.errors import SiteTagError, TooManySitesError, UnknownSiteError
+from core.errors import RulesTemplateError, SiteTagError, TooManySitesError, UnknownSiteError
 from core.jobs.runner import JobKind, JobRunner, JobStep
 from core.model.health import FactName, HealthFact
 from core.model.rules import Author, Rules, digest, read
@@ -19,7 +20,7 @@ from core.store import jobs as kept
 from core.store.audit import Action, Actor, ActorKind, acting
 from core.store.db.engine import Store
 from core.store.jobs import Job, JobState
-from core.store.sites import rules, sites
+from core.store.sites import rules, rules_templates, sites
 from tests.core.clock import Clock
 from tests.core.conftest import connected
 
@@ -70,7 +71,7 @@ class Bench:
         }
         self.jobs = JobRunner(store, kinds, clock=self.clock)
 
-    def run(self, action: BulkAction, *names: str, **more: str) -> dict[str, tuple[str, str]]:
+    def run(self, action: BulkAction, *names: str, **more: Any) -> dict[str, tuple[str, str]]:
         """Do it to the end, and return the result for each site."""
         with acting(ANNA):
             job = bulk.enqueue(self.jobs, action, names, requested_by="anna", **more)
@@ -152,6 +153,73 @@ class TestResults:
         later = bench.run(BulkAction.COPY, "s4", source="s1", previewed=mark)
         assert later == {"s4": ("failed", messages.BULK_OTHER_RULES)}
         assert not read(bench.site("s4").rules).rules.instant
+
+    def test_of_templates_that_are_followed_departed_from_and_returned_to(self, bench: Bench) -> None:
+        schools, own = Rules(never=("choir",)), Rules(authors=(Author("b@example.org", 6),))
+
+        def save(site_id: str, decided: Rules) -> None:
+            bench.store.write(lambda connection: rules.save(connection, site_id, decided))
+
+        def follow(*site_ids: str, **more: Any) -> dict[str, tuple[str, str]]:
+            with bench.store.reading() as connection:
+                mark = digest(read(rules_templates.load(connection, "schools").rules).rules)
+            return bench.run(BulkAction.FOLLOW, *site_ids, source="Schools", previewed=mark, **more)
+
+        save("s1", replace(schools, authors=own.authors))
+        save("s4", own)
+        name, begun = bulk.save_template(bench.store, bench.jobs, " Schools ", "s1", requested_by="anna")
+        assert (name, begun) == ("Schools", []), "nobody follows it yet"
+        followed = follow("s1", "s4", "gone")
+        assert followed["s1"] == followed["s4"] == ("done", messages.BULK_APPLIED)
+        assert read(bench.site("s4").rules).rules == replace(schools, authors=own.authors)
+        assert follow("s1")["s1"] == ("skipped", messages.BULK_UNCHANGED)
+
+        save("s4", replace(schools, authors=()))
+        assert bench.site("s4").departed_at is None, "authors are the site's own"
+        save("s4", replace(schools, instant=True))
+        assert bench.site("s4").departed_at is not None
+        save("s1", replace(schools, show_host=True))
+        _, begun = bulk.save_template(bench.store, bench.jobs, "schools", "s4", requested_by="anna")
+        assert begun == [], "both had departed"
+        assert bench.site("s4").departed_at is None, "it has the rules of the template"
+        assert apply_rules.return_to_template(bench.store, bench.jobs, "s1", requested_by="anna")
+        assert read(bench.site("s1").rules).rules.instant
+        assert bench.site("s1").departed_at is None
+
+        save("s4", schools)
+        _, [job] = bulk.save_template(bench.store, bench.jobs, "Schools", "s4", requested_by="anna")
+        assert job.arguments["sites"] == ["s1"]
+        save("s1", replace(schools, registrations=True))
+        late = follow("s1", only_followers=True)
+        assert late["s1"] == ("skipped", messages.BULK_UNCHANGED), "it departed before its turn"
+        assert bench.run(BulkAction.UNFOLLOW, "s1")["s1"] == ("done", messages.BULK_UNFOLLOWED)
+        assert bench.site("s1").template is None
+        bench.store.write(lambda connection: rules_templates.remove(connection, "SCHOOLS"))
+        assert bench.site("s4").template is None
+        assert read(bench.site("s4").rules).rules == schools, "the rules stay"
+        with bench.store.reading() as connection:
+            entries = audit.page(connection, audit.AuditFilter("rules"), limit=50).entries
+        told = {(one.action, one.site_id) for one in entries}
+        assert {
+            (Action.RULES_TEMPLATE_SAVED, None),
+            (Action.RULES_TEMPLATE_FOLLOWED, "s4"),
+            (Action.RULES_TEMPLATE_DEPARTED, "s4"),
+            (Action.RULES_TEMPLATE_LEFT, "s1"),
+            (Action.RULES_TEMPLATE_REMOVED, None),
+        } <= told
+
+    def test_of_a_template_that_has_changed_since_its_preview(self, bench: Bench) -> None:
+        bulk.save_template(bench.store, bench.jobs, "Schools", "s1", requested_by="anna")
+        found = bench.run(BulkAction.FOLLOW, "s4", source="Schools", previewed="0" * 32)
+        assert found["s4"] == ("failed", messages.BULK_OTHER_RULES)
+        found = bench.run(BulkAction.FOLLOW, "s4", source="Parishes", previewed="0" * 32)
+        assert found["s4"] == ("failed", messages.UNKNOWN_TEMPLATE % {"name": "Parishes"})
+        assert bench.site("s4").template is None
+
+    @pytest.mark.parametrize("name", ["", "x" * 41])
+    def test_of_no_template_without_a_right_name(self, bench: Bench, name: str) -> None:
+        with pytest.raises(RulesTemplateError, match="1 to 40"):
+            bulk.save_template(bench.store, bench.jobs, name, "s1", requested_by="anna")
 
     @pytest.mark.parametrize("action", [BulkAction.TEST, BulkAction.RULES])
     def test_of_jobs_of_single_sites(self, bench: Bench, action: BulkAction) -> None:

@@ -14,6 +14,7 @@ from core.errors import ZoomBridgeError
 _COMMANDS = {
     "serve": "serve:serve",
     "site": "site:site",
+    "rules": "rules:rules",
     "account": "account:account",
     "import": "account:import_",
     "reconcile": "account:reconcile",

@@ -103,14 +103,15 @@ def list_(
             click.echo(clean(f"    {status.message or status.fault_message}"))
 
 
-def _sites_options(command: Callable[..., None]) -> Callable[..., None]:
+def sites_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the argument and the options that name sites."""
     command = click.option("--all", "every", is_flag=True, help="All sites.")(command)
     command = click.option("--with-tag", default="", help="Also all sites with this tag.")(command)
     return click.argument("sites", nargs=-1, metavar="[SITE]...")(command)
 
 
-def _require(sites: tuple[str, ...], with_tag: str, every: bool) -> None:
+def require_sites(sites: tuple[str, ...], with_tag: str, every: bool) -> None:
+    """Check that sites are named. Raises: click.UsageError."""
     if not (sites or with_tag or every):
         raise click.UsageError("Name at least one SITE, or use --with-tag or --all.")
 
@@ -130,7 +131,7 @@ def _print_changed(context: click.Context, changed: list[api.ChangedSite], *, as
 
 
 @site.command("pause")
-@_sites_options
+@sites_options
 @json_option
 @instance_options
 @click.pass_context
@@ -146,13 +147,13 @@ def pause(
 
     Events are received and kept, and the sites are checked; pages stay as they are until site resume.
     """
-    _require(sites, with_tag, every)
+    require_sites(sites, with_tag, every)
     request = api.PauseSites(sites=list(sites), tag=with_tag, every=every, paused=True)
     _print_changed(context, instance.call(api.SITE_PAUSE, request), as_json=as_json)
 
 
 @site.command("resume")
-@_sites_options
+@sites_options
 @json_option
 @instance_options
 @click.pass_context
@@ -168,13 +169,13 @@ def resume(
 
     What changed meanwhile is written now.
     """
-    _require(sites, with_tag, every)
+    require_sites(sites, with_tag, every)
     request = api.PauseSites(sites=list(sites), tag=with_tag, every=every, paused=False)
     _print_changed(context, instance.call(api.SITE_PAUSE, request), as_json=as_json)
 
 
 @site.command("tag")
-@_sites_options
+@sites_options
 @click.option("--add", multiple=True, metavar="TAG", help="Add this tag; repeatable.")
 @click.option("--remove", multiple=True, metavar="TAG", help="Remove this tag; repeatable.")
 @json_option
@@ -194,7 +195,7 @@ def tag(
 
     SITE is an address or ID. Tags group sites, for example by customer: lists are filtered by them.
     """
-    _require(sites, with_tag, every)
+    require_sites(sites, with_tag, every)
     if not (add or remove):
         raise click.UsageError("Name a tag with --add or --remove.")
     request = api.TagSites(sites=list(sites), tag=with_tag, every=every, add=list(add), remove=list(remove))

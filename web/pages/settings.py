@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from core.errors import UnknownSiteError
+from core import bulk
+from core.errors import RulesTemplateError, TooManyJobsError, UnknownSiteError
 from core.model import rules
 from core.model.rules import MOST_CANCELLED_DAYS, JoinLink, NewPostStatus, Passcode
 from core.sites import apply_rules, secret_rotation
@@ -27,7 +28,7 @@ from core.store.db.settings import (
     RetentionSettings,
     TrashLimits,
 )
-from core.store.sites import sites, zoom_secrets
+from core.store.sites import rules_templates, sites, zoom_secrets
 from core.wordpress.operations import MOST_CHOICES
 from core.zoom.signature import Secret
 from web.http.cache import application_cache
@@ -46,9 +47,11 @@ if TYPE_CHECKING:
     from core.sites.secret_rotation import SecretRotation
     from core.store.accounts.users import KnownHost
     from core.store.jobs import Job
+    from core.store.sites.rules_templates import RulesTemplate
     from core.store.sites.sites import Site, SiteName
 
 _HOSTS_SECONDS = 60.0
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,8 @@ class SiteSettingsView:
 class SettingsView:
     """The page of all settings. `errors` and `values` are by field of the forms for tokens and retention.
 
-    `retention` and `trash` are None if the viewer sees one site only, `of_site` if no site is connected.
+    `retention`, `trash` and `templates` (of rules) are None if the viewer sees one site only, `of_site` if no site is
+    connected.
     """
 
     sites: list[SiteName]
@@ -138,6 +142,7 @@ class SettingsView:
     values: dict[str, str]
     retention: RetentionView | None
     trash: TrashView | None
+    templates: list[RulesTemplate] | None
     of_site: SiteSettingsView | None
 
 
@@ -186,6 +191,7 @@ class SettingsPage(PageHandler):
             values=values or {},
             retention=None if retention is None else RetentionView(retention, _fixed(self.bridge), bounds),
             trash=trash,
+            templates=None if self.site_id is not None else await self.blocking(_templates, self.bridge),
             of_site=None if site is None else await self._site_view(site, form, confirm_token),
         )
         is_invalid = bool(errors) or confirm_token is not None or (form is not None and bool(form.errors))
@@ -354,6 +360,49 @@ class TrashHandler(SettingsPage):
         self.go("/settings", **({"site": site} if site else {}), done="trash")
 
 
+class TemplateHandler(SettingsPage):
+    """`POST /settings/template`: save or remove a template of rules, for viewers of every site; return to it with a site."""
+
+    async def post(self) -> None:
+        do = self.get_body_argument("do", "")
+        if do == "return":
+            await self._return()
+            return
+        if self.site_id is not None:
+            self.forbid(self.words.gettext("Templates of rules are managed at the bridge's own address."))
+        name = self.get_body_argument("template", "")[:_LONGEST_NAME]
+        site_id = self.get_body_argument("site", "")
+        try:
+            if do == "remove":
+                write = partial(rules_templates.remove, name=name)
+                await self.blocking(self.bridge.store.write, write)
+                self.go("/settings", **({"site": site_id} if site_id else {}), done="no-template")
+                return
+            site = await self._meant()
+            if site is None:
+                return
+            save = partial(bulk.save_template, requested_by=self.viewer.name)
+            await self.blocking(save, self.bridge.store, self.bridge.job_runner, name, site.id)
+        except (RulesTemplateError, TooManyJobsError, UnknownSiteError) as error:
+            errors = {"template": self.translated(error)}
+            await self._show(site_id, errors=errors, values={"template": name})
+            return
+        self.go("/settings", site=site.id, done="template")
+
+    async def _return(self) -> None:
+        """Let the site follow its template again: any administrator of the site may do that."""
+        site = await self._meant()
+        if site is None:
+            return
+        follow = partial(apply_rules.return_to_template, requested_by=self.viewer.name)
+        try:
+            await self.blocking(follow, self.bridge.store, self.bridge.job_runner, site.id)
+        except (RulesTemplateError, UnknownSiteError):
+            self.go("/settings", site=site.id)
+            return
+        self.go("/settings", site=site.id, done="returned")
+
+
 class RetentionHandler(SettingsPage):
     """`POST /settings/retention`: save event retention. For viewers of every site."""
 
@@ -395,6 +444,11 @@ def _read(
             found,
             apply_rules.latest(connection, site.id),
         )
+
+
+def _templates(bridge: Bridge) -> list[RulesTemplate]:
+    with bridge.store.reading() as connection:
+        return rules_templates.list_all(connection)
 
 
 def _add(bridge: Bridge, site_id: str, secret: Secret) -> int:

@@ -33,7 +33,7 @@ from core.sites.preview import MOST_MEETINGS, PreviewOutcome, preview_rules
 from core.sites.setup_steps import SetupFacts, SetupStep, StepState, is_complete, setup_checklist
 from core.store.db import clock as store_clock
 from core.store.events import quarantine
-from core.store.sites import health, sites, zoom_secrets
+from core.store.sites import health, rules_templates, sites, zoom_secrets
 from core.zoom.probe import probe_account_id
 from core.zoom.signature import Secret
 from web.pages.add_site import requester
@@ -56,7 +56,8 @@ if TYPE_CHECKING:
     from core.sites.setup_steps import SetupItem
     from core.store.audit import Action
     from core.store.jobs import Job
-    from core.store.sites.sites import Site
+    from core.store.sites.rules_templates import RulesTemplate
+    from core.store.sites.sites import Site, SiteName
     from web.pages.subscription import EventGroups
 
 # Until the setup is complete, a site is checked often while its page is open, so that the checklist updates itself.
@@ -106,7 +107,13 @@ class SitesView:
     problem: str
     tag: str
     chosen: frozenset[str]
-    sources: Sequence[tuple[str, str]]
+    sources: Sequence[SiteName]
+    templates: Sequence[RulesTemplate]
+
+    @property
+    def template_choices(self) -> list[tuple[str, str]]:
+        """The templates of rules to choose from."""
+        return [(one.name, one.name) for one in self.templates]
 
     @property
     def is_narrowed(self) -> bool:
@@ -116,12 +123,14 @@ class SitesView:
 
 @dataclass(frozen=True, slots=True)
 class CopyRulesView:
-    """What copying the rules of a site to others would change: of the first sites, and the number of the others.
+    """What rules of a site or of a template would change at other sites: at the first ones, and the number of the others.
 
-    `previewed` is the digest of the rules, `chosen` are the ids of all sites.
+    `source` is None where it is a template, whose name is `template`. `previewed` is the digest of the rules, `chosen` are
+    the ids of all sites.
     """
 
-    source: Site
+    source: Site | None
+    template: str
     previews: list[tuple[Site, Preview]]
     others: int
     chosen: list[str]
@@ -200,19 +209,27 @@ class SitesHandler(PageHandler):
             problem = self.words.gettext("Nothing was done: choose at least one site.")
             await self._show(parameters, problem=problem, tag=tag)
             return
-        if action is BulkAction.COPY and not self.get_body_argument("previewed", ""):
+        if self.site_id is not None and action in (BulkAction.FOLLOW, BulkAction.UNFOLLOW):
+            self.forbid(self.words.gettext("Templates of rules are managed at the bridge's own address."))
+        source = await self.named_site(self.get_body_argument("source", "")[:_LONGEST])
+        template = self.get_body_argument("template", "")[:_LONGEST] if action is BulkAction.FOLLOW else ""
+        is_previewed = bool(self.get_body_argument("previewed", ""))
+        if action in (BulkAction.COPY, BulkAction.FOLLOW) and not is_previewed:
             view = await self.blocking(
                 partial(
                     _preview_copy,
                     self.bridge,
-                    self.get_body_argument("source", ""),
+                    source,
+                    template,
                     parse_query(parameters) if is_all else None,
                     chosen,
                     viewer_site=self.site_id,
                 )
             )
             if view is None:
-                problem = self.words.gettext("Nothing was done: choose the site whose rules are copied.")
+                problem = self.words.gettext(
+                    "Nothing was done: choose the site whose rules are copied, or a template."
+                )
                 await self._show(parameters, problem=problem, chosen=chosen)
             else:
                 self.show("pages/copy-rules.jinja", view)
@@ -224,7 +241,7 @@ class SitesHandler(PageHandler):
             parse_query(parameters) if is_all else None,
             chosen,
             tag=tag,
-            source=self.get_body_argument("source", "")[:_LONGEST],
+            source=template or source,
             previewed=self.get_body_argument("previewed", "")[:_LONGEST],
             requested_by=self.viewer.name,
             viewer_site=self.site_id,
@@ -258,6 +275,7 @@ class SitesHandler(PageHandler):
         codes = []
         if self.viewer.may_change:
             codes = await self.blocking(pairing_codes.open_codes, self.bridge.store, requester(self.viewer))
+        templates = await self.blocking(_templates, self.bridge)
         query = to_query(wanted)
         has_more = number * ON_A_PAGE < listed.total
         view = SitesView(
@@ -277,6 +295,7 @@ class SitesHandler(PageHandler):
             tag=tag,
             chosen=chosen,
             sources=listed.names,
+            templates=templates,
         )
         self.show("pages/sites.jinja", view, status=422 if problem else 200)
 
@@ -510,27 +529,34 @@ def _chosen(
 def _preview_copy(
     bridge: Bridge,
     source_id: str,
+    template: str,
     wanted: SiteFilter | None,
     chosen: Iterable[str],
     *,
     viewer_site: str | None,
 ) -> CopyRulesView | None:
-    """Preview what the rules of another site would change; None where that site does not exist, or may not be seen."""
+    """Preview what the rules of a template, or else of another site, would change.
+
+    None where that does not exist, or may not be seen.
+    """
     ids = set(_chosen(bridge, wanted, chosen, viewer_site=viewer_site)) - {source_id}
     with bridge.store.reading() as connection:
         every = sites.list_all(connection, bridge.store.sealer)
+        named = {one.name: one for one in rules_templates.list_all(connection)}.get(template)
     visible = {site.id: site for site in every if viewer_site in (None, site.id)}
     source = visible.get(source_id)
-    if source is None:
+    chosen_rules = named if template else source
+    if chosen_rules is None:
         return None
+    decided = rules.read(chosen_rules.rules).rules
     targets = sorted((visible[one] for one in ids if one in visible), key=lambda site: site.name.casefold())
-    decided = rules.read(source.rules).rules
     previews = [
         (site, preview_rules(bridge.store, site, rules.copied(decided, rules.read(site.rules).rules)))
         for site in targets[:MOST_PREVIEWED]
     ]
     return CopyRulesView(
-        source,
+        None if template else source,
+        template,
         previews,
         max(len(targets) - MOST_PREVIEWED, 0),
         [site.id for site in targets],
@@ -538,6 +564,11 @@ def _preview_copy(
         PreviewOutcome,
         MOST_MEETINGS,
     )
+
+
+def _templates(bridge: Bridge) -> list[RulesTemplate]:
+    with bridge.store.reading() as connection:
+        return rules_templates.list_all(connection)
 
 
 def _status(bridge: Bridge, site_id: str) -> SiteStatus:

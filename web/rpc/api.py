@@ -123,6 +123,51 @@ class ChangedSite(Model):
     tags: list[str] = []
 
 
+class RulesRequest(Model):
+    """The name of a template of rules; where a site is meant as well, its address or id."""
+
+    name: str
+
+
+class RulesTemplateStatus(Model):
+    """A template of rules. `following` and `departed` are numbers of sites."""
+
+    name: str
+    changed_at: int
+    following: int
+    departed: int
+
+
+class ShownRules(Model):
+    """The rules of a template, with the addresses of its sites; or of a site, with its template, if it has one."""
+
+    name: str
+    rules: dict[str, Any]
+    following: list[str] = []
+    departed: list[str] = []
+    template: str = ""
+    departed_at: int | None = None
+
+
+class SaveRulesTemplate(Model):
+    """The site whose rules are saved as a template, and its name."""
+
+    name: str
+    site: str
+
+
+class CopyRules(SitesRequest):
+    """The site whose rules are copied, and the sites that get them."""
+
+    source: str
+
+
+class FollowRules(SitesRequest):
+    """The template of rules, and the sites that follow it."""
+
+    template: str
+
+
 class SiteCheck(Model):
     """One fact about a site. `message` says what is wrong and what to do, or what was found.
 
@@ -346,6 +391,23 @@ class JobStatus(Model):
     @property
     def has_ended(self) -> bool:
         return self.state not in UNFINISHED
+
+
+class SavedRulesTemplate(Model):
+    """A template of rules that was saved, and the jobs by which the sites that follow it get its rules."""
+
+    name: str
+    url: str
+    jobs: list[JobStatus]
+
+
+RULES_LIST = Operation("rules.list", NoArguments, list[RulesTemplateStatus])
+RULES_SHOW = Operation("rules.show", RulesRequest, ShownRules)
+RULES_SAVE = Operation("rules.save", SaveRulesTemplate, SavedRulesTemplate)
+RULES_REMOVE = Operation("rules.remove", RulesRequest, RulesRequest)
+RULES_COPY = Operation("rules.copy", CopyRules, JobStatus)
+RULES_FOLLOW = Operation("rules.follow", FollowRules, JobStatus)
+RULES_UNFOLLOW = Operation("rules.unfollow", SitesRequest, JobStatus)
 
 
 JOB_LIST = Operation("job.list", NoArguments, list[JobStatus])
@@ -922,6 +984,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     SITE_CODE, SITE_PAIRINGS, SITE_CONFIRM, SITE_SERVER_PASSWORD, SITE_ASKED, SITE_ALLOW, SITE_SHOW, SITE_SECRET_TOKEN,
     SITE_LIST, SITE_PAUSE, SITE_TAG, SITE_CHECK, SITE_REMOVE, SITE_RENEW_KEY,
     SITE_CANCELLED_PAGES,
+    RULES_LIST, RULES_SHOW, RULES_SAVE, RULES_REMOVE, RULES_COPY, RULES_FOLLOW, RULES_UNFOLLOW,
     SELFTEST_START, SELFTEST_STATUS,
     JOB_LIST, JOB_SHOW, JOB_STOP, JOB_RESUME,
     ACCOUNT_ADD, ACCOUNT_LIST, ACCOUNT_REMOVE, ACCOUNT_IMPORT, ACCOUNT_RECONCILE, ACCOUNT_FINDINGS,

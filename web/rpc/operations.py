@@ -9,6 +9,7 @@ from web.rpc import (
     event_operations,
     job_operations,
     pairing_operations,
+    rules_operations,
     site_operations,
     user_operations,
 )
@@ -17,6 +18,7 @@ from web.rpc.registry import Registry
 REGISTRY = Registry(
     (
         *site_operations.IMPLEMENTATIONS,
+        *rules_operations.IMPLEMENTATIONS,
         *pairing_operations.IMPLEMENTATIONS,
         *account_operations.IMPLEMENTATIONS,
         *event_operations.IMPLEMENTATIONS,

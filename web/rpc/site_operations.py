@@ -104,7 +104,7 @@ def _change_each(
 ) -> list[api.ChangedSite]:
     """Change sites, each in a transaction of its own: one that fails does not stop the others."""
     results = []
-    for site in _chosen(bridge, request):
+    for site in chosen_sites(bridge, request):
         try:
             changed, message = bridge.store.write(partial(_change_one, change=change, site_id=site.id))
         except (UnknownSiteError, SiteTagError) as error:
@@ -127,7 +127,7 @@ def _change_one(
     return change(connection, site_id)
 
 
-def _chosen(bridge: Bridge, request: api.SitesRequest) -> list[Site]:
+def chosen_sites(bridge: Bridge, request: api.SitesRequest) -> list[Site]:
     """Return the sites that are meant. Raises: UnknownSiteError."""
     with bridge.store.reading() as connection:
         every = sites.list_all(connection, bridge.store.sealer)

@@ -21,6 +21,11 @@ def _(text: str) -> str:
 ACTIONS = {
     Action.SETTINGS_CHANGED: _("Settings changed"),
     Action.RULES_CHANGED: _("Rules changed"),
+    Action.RULES_TEMPLATE_SAVED: _("Template of rules saved"),
+    Action.RULES_TEMPLATE_REMOVED: _("Template of rules removed"),
+    Action.RULES_TEMPLATE_FOLLOWED: _("Template of rules followed"),
+    Action.RULES_TEMPLATE_DEPARTED: _("Departed from a template of rules"),
+    Action.RULES_TEMPLATE_LEFT: _("Template of rules no longer followed"),
     Action.SECRET_ADDED: _("Secret added"),
     Action.SECRET_REMOVED: _("Secret removed"),
     Action.GRANT_ADDED: _("Account granted"),
@@ -79,7 +84,7 @@ ACTIONS = {
 
 SUBJECTS = {
     "settings": _("Settings"),
-    "rules": _("Rules of a site"),
+    "rules": _("Rules of sites"),
     "secret": _("Secret tokens"),
     "grant": _("Grants"),
     "account": _("Zoom accounts"),

@@ -100,6 +100,9 @@ sites = Table(
     ),  # the plugin's, in wp-admin
     Column("tags", JSON(none_as_null=True)),  # of people, for lists; empty (NULL): none
     Column("paused_at", BigInteger),  # since when no page is written; empty: they are
+    # The template of rules that the site follows, and since when it has departed from it.
+    Column("template", Text),
+    Column("departed_at", BigInteger),
     Index(None, "check_due_at"),
 )
 
@@ -640,6 +643,15 @@ jobs = Table(
     Column("lease_until", BigInteger, nullable=False, default=0),
     Column("epoch", BigInteger, nullable=False, default=0),
     Index(None, "state"),
+)
+
+# See core.store.sites.rules_templates.
+rules_templates = Table(
+    "rules_templates",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("rules", JSON, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
 )
 
 # What became of each site in a job for many of them: see core.bulk.

@@ -16,6 +16,7 @@ from core.store.accounts.users import email_digests
 from core.store.audit import Action
 from core.store.db import locks
 from core.store.db.schema import sites, zoom_users
+from core.store.sites import rules_templates
 from core.store.sites.grants import accounts_of
 from core.zoom.probe import is_probe
 
@@ -33,7 +34,7 @@ _MOST_OF_AN_ADDRESS = 20  # ids that one e-mail address may stand for, in differ
 
 
 def save(connection: Connection, site_id: str, decided: Rules) -> None:
-    """Save the rules of a site. Raises: UnknownSiteError."""
+    """Save the rules of a site, which may depart from its template by that. Raises: UnknownSiteError."""
     hold(connection, site_id)
     before = connection.scalar(select(sites.c.rules).where(sites.c.id == site_id))
     written = decided.written()
@@ -44,6 +45,7 @@ def save(connection: Connection, site_id: str, decided: Rules) -> None:
     names = sorted(name for name in had.keys() | written.keys() if had.get(name) != written.get(name))
     if names:  # their values may name people
         audit.record(connection, Action.RULES_CHANGED, site_id=site_id, rules=names)
+    rules_templates.depart_if_changed(connection, site_id, decided)
 
 
 def hold(connection: Connection, site_id: str) -> None:

@@ -103,6 +103,8 @@ class Site:
     asked_addresses: tuple[Endpoint, ...] = ()
     tags: tuple[str, ...] = ()
     paused_at: int | None = None
+    template: str | None = None
+    departed_at: int | None = None
 
     @property
     def server_login(self) -> tuple[str, str] | None:

@@ -29,7 +29,7 @@ from core.store.meetings import meetings
 from core.store.posts import queue
 from core.store.posts.queue import Base, PostState, seal_base
 from core.store.sites import rules as kept_rules
-from core.store.sites import sites, zoom_secrets
+from core.store.sites import rules_templates, sites, zoom_secrets
 from core.store.sites.sites import Site
 from core.zoom.signature import Secret
 from tests.core.conftest import connected
@@ -593,6 +593,59 @@ class TestTrashing:
         assert "Set by --trash-limit" in words(admin.get("/settings"))
         admin.post("/settings/trash", site="s1", posts="99", percent="40")
         assert self.limits(store) == TrashLimits(5, 40)
+
+
+class TestTemplates:
+    def templates(self, store: Store) -> list[tuple[str, int, int]]:
+        with store.reading() as connection:
+            found = rules_templates.list_all(connection)
+        return [(one.name, one.following, one.departed) for one in found]
+
+    def test_are_saved_followed_left_and_removed(
+        self, admin: Door, narrow: Door, store: Store, wp_site: Site, bridge: Bridge
+    ) -> None:
+        shown = admin.follow(admin.post("/settings/template", do="save", site="s1", template="Schools"))
+        assert "Saved as template." in words(shown)
+        assert "Schools 0 0" in words(shown)
+        follow = {"do": "follow", "site": "s1", "template": "Schools"}
+        preview = admin.post("/sites", **follow)
+        assert "The sites below follow the template Schools" in words(preview)
+        hidden = [one for one in Elements(preview).all("input") if one["type"] == "hidden"]
+        mark = next(one["value"] or "" for one in hidden if one["name"] == "previewed")
+        admin.post("/sites", **follow, previewed=mark)
+        [job] = bridge.job_runner.claim()
+        bridge.job_runner.run_step(job)
+        assert "This site follows the template Schools" in words(narrow.get("/settings"))
+        decide(store, Rules(instant=True))
+        assert self.templates(store) == [("Schools", 0, 1)]
+        page = narrow.get("/settings")
+        assert "This site has departed from the template Schools" in words(page)
+        assert "Templates of rules" not in words(page)
+        returned = narrow.follow(narrow.post("/settings/template", do="return", site="s1"))
+        assert "The site follows its template again." in words(returned)
+        assert self.templates(store) == [("Schools", 1, 0)]
+        admin.post("/settings/template", do="remove", template="Schools")
+        assert self.templates(store) == []
+        assert "follows the template" not in words(narrow.get("/settings"))
+
+    def test_are_not_for_who_sees_one_site_or_only_looks(
+        self, admin: Door, narrow: Door, watcher: Door, store: Store, bridge: Bridge
+    ) -> None:
+        admin.post("/settings/template", do="save", site="s1", template="Schools")
+        for door in (narrow, watcher):
+            for do in ("save", "remove"):
+                refused = door.post("/settings/template", do=do, site="s1", template="Schools")
+                assert refused.code == 403
+            for do in ("follow", "unfollow"):
+                answer = door.post("/sites", do=do, site="s1", template="Schools", previewed="x")
+                assert answer.code == 403
+        assert watcher.post("/settings/template", do="return", site="s1").code == 403
+        assert self.templates(store) == [("Schools", 0, 0)]
+        assert bridge.job_runner.claim() == []
+
+    def test_say_what_is_wrong_with_a_name(self, admin: Door, wp_site: Site) -> None:
+        answer = admin.post("/settings/template", do="save", site="s1", template="x" * 41)
+        assert (answer.code, "1 to 40 characters" in words(answer)) == (422, True)
 
 
 class TestKeeping:

@@ -105,6 +105,7 @@ NEW_TABLES = (
     "open_alerts",
     "alert_deliveries",
     "job_sites",
+    "rules_templates",
 )
 OF_NEW_SITES = {
     "home": "",
@@ -128,6 +129,8 @@ OF_NEW_SITES = {
     "stale_seconds": None,
     "tags": None,
     "paused_at": None,
+    "template": None,
+    "departed_at": None,
 }
 
 Rows = dict[str, list[dict[str, Any]]]
