@@ -6,7 +6,7 @@ import re
 import time
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tornado.web import Finish
 
@@ -508,7 +508,7 @@ def _begin(
     chosen: Iterable[str],
     *,
     viewer_site: str | None,
-    **more: str,
+    **more: Any,
 ) -> Job:
     """Begin a bulk action with chosen sites, or with all that match `wanted`."""
     found = _chosen(bridge, wanted, chosen, viewer_site=viewer_site)
