@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 # Until the setup is complete, a site is checked often while its page is open, so that the checklist updates itself.
 _CHECK_SECONDS = 15
 ON_A_PAGE = 50
-MOST_PREVIEWED = 10
+MOST_PREVIEWED = 5
 """Sites whose changes a preview of copied rules shows."""
 _LONGEST = 200
 
