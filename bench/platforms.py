@@ -31,6 +31,7 @@ def run(release: str, command: list[str]) -> int:
         raise click.ClickException("This needs root and Debian's package debootstrap.")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f"zoombridge-{release}-")))
+        folder.chmod(0o755)  # for apt, which downloads as a user of its own
         made = ["debootstrap", "--variant=minbase", f"--include={_PACKAGES}", release, str(folder), mirror()]
         if subprocess.run(made, check=False).returncode:
             raise click.ClickException(f"debootstrap could not make {release}.")

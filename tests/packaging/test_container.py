@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
+from core.store.db.encryption import Sealer
 from tests.running import RunningBridge
 from web.cli.serve import serve
 
@@ -111,6 +113,20 @@ class TestCompose:
         needed = set(re.findall(r"\$\{(\w+):\?\}", (FOLDER / "compose.yaml").read_text(encoding="utf-8")))
         example = (FOLDER / "example.env").read_text(encoding="utf-8")
         assert needed == set(re.findall(r"^(\w+)=", example, re.MULTILINE))
+
+    def test_document_fills_in_the_example(self, tmp_path: Path) -> None:
+        document = (ROOT / "docs" / "hosting.md").read_text(encoding="utf-8")
+        section = document.partition("\n## Container\n")[2].partition("\n## ")[0]
+        lines = re.findall(r"^    (?!cd |docker )(.+)$", section, re.MULTILINE)
+        shutil.copy(FOLDER / "example.env", tmp_path)
+        subprocess.run(["sh", "-ec", "\n".join(lines)], cwd=tmp_path, check=True)
+
+        env = tmp_path / ".env"
+        values = dict(re.findall(r"^(\w+)=(.*)$", env.read_text(encoding="utf-8"), re.MULTILINE))
+        assert env.stat().st_mode & 0o777 == 0o600
+        assert values["ZOOMBRIDGE_NAME"] == "bridge.example.org"
+        assert re.fullmatch(r"[0-9a-f]{48}", values["POSTGRES_PASSWORD"])
+        assert Sealer(values["ZOOMBRIDGE_KEY"])
 
     def test_volumes_and_files_exist(self) -> None:
         mounted = [

@@ -32,9 +32,9 @@ UNITS = ("zoombridge.service", "zoombridge.socket")
 TIMEOUT = 600
 
 
-def commands(section: str) -> list[str]:
-    """Return the commands of a section of the document, a line each."""
-    text = DOCUMENT.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+def commands(heading: str) -> list[str]:
+    """Return the commands below a heading of the document, a line each."""
+    text = DOCUMENT.partition(f"\n{heading}\n")[2].partition("\n##")[0]
     return re.findall(r"^    (.+)$", text, re.MULTILINE)
 
 
@@ -64,11 +64,10 @@ def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def test_from_an_empty_machine_to_https_and_back(machine: Machine) -> None:
-    followed = commands("Debian or Ubuntu")
+    followed = commands("## Debian or Ubuntu")
     assert len(followed) > 10
     for line in followed:
-        command = f"NAME={NAME}; {line}" if not line.startswith("NAME=") else "true"
-        machine.run(command, typed=f"{PASSWORD}\n", folder=CHECKOUT)
+        machine.run(_with_name(line), typed=f"{PASSWORD}\n", folder=CHECKOUT)
 
     assert "active" in machine.run("zoombridge service status")
     status = machine.run("cat /proc/$(systemctl show -P MainPID zoombridge)/status")
@@ -79,11 +78,40 @@ def test_from_an_empty_machine_to_https_and_back(machine: Machine) -> None:
     assert re.search("behind-proxy +true +file", machine.run("zoombridge config show"))
     machine.run("test $(stat -c %U:%a /var/lib/zoombridge) = zoombridge:700")
     _is_hardened(machine)
-    machine.run("! curl --fail --silent https://localhost/rpc/site.list")
     machine.run("! su -s /bin/sh nobody -c 'cat /etc/zoombridge.toml'")
 
+    _web_server(machine, "caddy", [])
+    for server, heading in (("nginx", "### nginx"), ("apache2", "### Apache")):
+        assert len(commands(heading)) > 5
+        _web_server(machine, server, commands(heading))
     _upgrade(machine)
     _remove_and_purge(machine)
+
+
+def _with_name(line: str) -> str:
+    """Return a line of the document with this machine's name."""
+    return f"NAME={NAME}; {line}" if not line.startswith("NAME=") else "true"
+
+
+def _web_server(machine: Machine, server: str, followed: list[str]) -> None:
+    """Follow how a web server is set up, see the bridge behind it, and stop it."""
+    for line in followed:
+        if line.startswith("sudo certbot "):  # nobody certifies a machine that has no public name
+            certificate = f"/etc/letsencrypt/live/{NAME}"
+            made = f"-subj /CN={NAME} -keyout {certificate}/privkey.pem -out {certificate}/fullchain.pem"
+            machine.run(f"mkdir -p {certificate} && openssl req -x509 -newkey rsa:2048 -nodes {made}")
+        else:
+            machine.run(_with_name(line))
+    machine.run(f"curl --fail --silent https://{NAME}/readyz")
+    _hides_commands(machine)
+    machine.run(f"systemctl disable --now {server}")
+
+
+def _hides_commands(machine: Machine) -> None:
+    code = machine.run(
+        f"curl --silent --output /dev/null --write-out '%{{http_code}}' https://{NAME}/rpc/site.list"
+    )
+    assert code == "404"
 
 
 def _upgrade(machine: Machine) -> None:
@@ -134,7 +162,7 @@ def _is_hardened(machine: Machine) -> None:
 
 def test_pipx_as_root_and_without(machine: Machine) -> None:
     """The way that needs no package, on the machine from which the package is gone."""
-    followed = commands("pipx")
+    followed = commands("## pipx")
     start = followed.index("pipx install .")
     as_root, as_user = followed[:start], followed[start:]
     assert len(as_root) > 6
