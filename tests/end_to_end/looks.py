@@ -145,8 +145,28 @@ def assert_accessible(page: Page, root: str) -> None:
     assert page.evaluate(AXE, root) == [], page.url
 
 
+# A control that touches another one is hard to hit, and labels then seem to belong to what is above them.
+_TOUCHING = """
+() => {
+    const boxes = [...document.querySelectorAll(['button:not(.is-link)', '.zoombridge-button', 'summary', 'select', 'textarea',
+        'input:not([type=hidden], [type=checkbox], [type=radio])', 'label', 'legend'].map((it) => '.zoombridge ' + it).join())]
+        .filter((it) => it.checkVisibility() && !it.closest('.zoombridge-hidden'))
+        .map((it) => [it, it.getBoundingClientRect()]).filter(([, box]) => box.width > 1 && box.height > 1);
+    const found = [];
+    boxes.forEach(([one, a], place) => boxes.slice(place + 1).forEach(([other, b]) => {
+        if (one.contains(other) || other.contains(one)) return;
+        const across = Math.max(a.left, b.left) - Math.min(a.right, b.right);
+        const down = Math.max(a.top, b.top) - Math.min(a.bottom, b.bottom);
+        if (across < 3 && down < 3) found.push([one, other].map((it) => it.outerHTML.slice(0, 200)));
+    }));
+    return found;
+}
+"""
+
+
 def assert_fits(page: Page) -> None:
-    """Nothing has to be scrolled to the side, and nothing in the page sticks out of it."""
+    """Nothing has to be scrolled to the side, nothing in the page sticks out of it, and no controls touch."""
+    assert page.evaluate(_TOUCHING) == []
     wide = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
     assert wide[0] <= wide[1]
     sticking_out = page.evaluate(

@@ -69,6 +69,14 @@ _NAMES = {
     "host_id": _("Host ID"),
     "uuid": _("UUID in Zoom"),
     "host_email": _("Host"),
+    "recurrence.type": _("Recurrence"),
+    "recurrence.repeat_interval": _("Interval of the recurrence"),
+    "recurrence.weekly_days": _("Weekdays (1: Sunday)"),
+    "recurrence.monthly_day": _("Day of the month"),
+    "recurrence.monthly_week": _("Week of the month (-1: the last)"),
+    "recurrence.monthly_week_day": _("Weekday in that week (1: Sunday)"),
+    "recurrence.end_times": _("Number of occurrences"),
+    "recurrence.end_date_time": _("End of the recurrence"),
     "occurrences": _("Occurrences"),
     "recordings": _("Available recordings"),
     "registrants.approved": _("Approved registrations"),
@@ -102,6 +110,8 @@ _TYPES = {
 }
 
 
+_RECURRENCES = {1: _("daily"), 2: _("weekly"), 3: _("monthly")}
+_NUMBERED = {"type": _TYPES, "recurrence.type": _RECURRENCES}
 _UNUSUAL = 10**15
 
 
@@ -142,7 +152,7 @@ class _Labeler:
         if isinstance(value, int):
             if field == "duration":
                 return self._minutes(value)
-            named = _TYPES.get(value) if field == "type" else None
+            named = _NUMBERED.get(field, {}).get(value)
             return str(self.words.gettext(named)) if named else self._number(value)
         shown = masking.mask_value(value, passcodes=self.passcodes, name=field.rpartition(".")[2])
         text = shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False)
