@@ -364,6 +364,14 @@ OF_BRIDGE = (
         ),
     ),
     Defence(
+        "reasons of a database that is away name no host, user or database",
+        _PAGES,
+        "core/store/db/engine.py",
+        '_QUOTED.sub("…", ',
+        '("".join)((',
+        ("core/store/db/test_engine.py::TestReason::test_keeps_what_is_no_name",),
+    ),
+    Defence(
         "rules are copied only from sites that the user may see",
         _PAGES,
         "core/bulk.py",

@@ -58,8 +58,8 @@ def list_(as_json: bool, instance: Instance) -> None:
 )
 @click.option("--language", default="en", help="Language of the messages: en or de.")
 @click.option("--digest", is_flag=True, help="Also send a weekly summary.")
-@click.option("--url", default="", help="For webhook: the address to send to.")
-@click.option("--smtp-host", default="", help="For email: the mail server.")
+@click.option("--url", default="", show_default="none", help="For webhook: the address to send to.")
+@click.option("--smtp-host", default="", show_default="none", help="For email: the mail server.")
 @click.option("--smtp-port", default="", show_default="of the encryption", help="For email: its port.")
 @click.option(
     "--smtp-security",
@@ -67,8 +67,13 @@ def list_(as_json: bool, instance: Instance) -> None:
     default=Security.STARTTLS.value,
     help="For email: how the connection is encrypted.",
 )
-@click.option("--smtp-user", default="", help="For email: the user name, if the mail server asks for one.")
-@click.option("--sender", default="", help="For email: the sender's address.")
+@click.option(
+    "--smtp-user",
+    default="",
+    show_default="none",
+    help="For email: the user name, if the mail server asks for one.",
+)
+@click.option("--sender", default="", show_default="none", help="For email: the sender's address.")
 @click.option("--to", "recipients", multiple=True, help="For email: a recipient; repeatable.")
 @instance_options
 def add(

@@ -59,7 +59,7 @@ def secret_token(site: str, instance: Instance) -> None:
 @click.option(
     "--state", type=click.Choice([one.value for one in SiteState]), help="Only sites in this state."
 )
-@click.option("--tag", default="", help="Only sites with this tag.")
+@click.option("--tag", default="", show_default="none", help="Only sites with this tag.")
 @click.option(
     "--sort",
     type=click.Choice([one.value for one in SiteSort]),
@@ -106,7 +106,9 @@ def list_(
 def sites_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the argument and the options that name sites."""
     command = click.option("--all", "every", is_flag=True, help="All sites.")(command)
-    command = click.option("--with-tag", default="", help="Also all sites with this tag.")(command)
+    command = click.option(
+        "--with-tag", default="", show_default="none", help="Also all sites with this tag."
+    )(command)
     return click.argument("sites", nargs=-1, metavar="[SITE]...")(command)
 
 

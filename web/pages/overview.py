@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from babel.numbers import format_decimal
 
 from core.model.post_status import PostStatus
 from core.monitoring import throughput as hourly
 from core.monitoring.alert_groups import group_alerts
-from core.monitoring.alerts import Severity
 from core.monitoring.overview import gather
+from core.monitoring.site_list import SiteFilter, SiteState, arrange, states_of
 from core.store.events.log import Outcome
 from web.http.cache import application_cache
 from web.pages.page import PageHandler
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from core.model.site_facts import SiteFacts
     from core.monitoring.alert_groups import AlertGroup
     from core.monitoring.overview import Overview
+    from core.monitoring.site_list import SiteLine
     from core.monitoring.throughput import HourStats, Latency
 
 MOST_SITES = 6
@@ -73,7 +73,7 @@ class OverviewView:
     """The sites with their alerts, and statistics of events. `is_whole` is False while events are being counted.
 
     The page refreshes itself after `seconds`. `groups` are the alerts, those that say the same of many sites together;
-    `sites` those that are shown one by one, the worst first, and `worst` the severity of the worst alert of each.
+    `sites` those that are shown one by one, the worst first.
     """
 
     overview: Overview
@@ -86,8 +86,8 @@ class OverviewView:
     css: dict[Outcome, str]
     statuses: type[PostStatus]
     groups: Sequence[AlertGroup]
-    sites: Sequence[SiteFacts]
-    worst: dict[str, Severity]
+    sites: Sequence[SiteLine]
+    states: type[SiteState] = SiteState
     most_groups: int = MOST_GROUPS
     most_named: int = MOST_NAMED
 
@@ -123,7 +123,7 @@ class OverviewHandler(PageHandler):
             css=_CSS,
             statuses=PostStatus,
             groups=group_alerts(shown.alerts),
-            **_worst_sites(shown),
+            sites=_worst_sites(shown),
         )
         self.show("pages/overview.jinja", view)
 
@@ -218,17 +218,9 @@ class OverviewHandler(PageHandler):
         return format_decimal(value, locale=self.shell.language)
 
 
-def _worst_sites(shown: Overview) -> dict[str, Any]:
-    """Return the sites that are shown one by one, and the severity of the worst alert of each."""
-    worst: dict[str, Severity] = {}
-    for alert in reversed(shown.alerts):  # the critical ones come first
-        if alert.site_id is not None:
-            worst[alert.site_id] = alert.severity
-    order = {Severity.CRITICAL: 0, Severity.WARNING: 1}
-    by_severity = sorted(
-        shown.sites, key=lambda site: order.get(worst[site.id], 2) if site.id in worst else 2
-    )
-    return {"sites": by_severity[:MOST_SITES], "worst": worst}
+def _worst_sites(shown: Overview) -> list[SiteLine]:
+    """Return the sites that are shown one by one, with the states that the list of sites has, in its order."""
+    return arrange(states_of(shown.sites, shown.alerts), SiteFilter())[:MOST_SITES]
 
 
 def _shown_outcomes(pieces: Sequence[Piece]) -> list[Outcome]:

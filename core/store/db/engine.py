@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import threading
 from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager, suppress
@@ -41,6 +42,7 @@ _QUEUE = 4096  # writes that may wait; more are refused, so that memory stays bo
 _GROUP = 512  # writes that share one commit
 _TRIES = 5  # of a transaction that another one was in the way of
 _CLOSE_SECONDS = 10.0
+_QUOTED = re.compile(r"""(?:"[^"]*"|(?<!\w)'[^']*')(?: \([^)]*\))?(?:, port \d+)?""")
 
 
 class Store:
@@ -374,6 +376,10 @@ def _is_trouble(error: SQLAlchemyError) -> bool:
 
 
 def _words(error: Exception) -> str:
-    """Return what the database said, in one line without the statement, which may hold data."""
+    """Return what the database said, in one line without the statement, which may hold data.
+
+    Nor with the names that PostgreSQL and its library quote, of hosts, users and databases: strangers read this, too,
+    as the reason of a 503.
+    """
     said = str(error.orig) if isinstance(error, DBAPIError) and error.orig else type(error).__name__
-    return " ".join(said.split())[:200]
+    return _QUOTED.sub("…", " ".join(said.split()))[:200]

@@ -188,6 +188,15 @@ class TestTroubles:
 
 
 class TestSites:
+    def test_have_the_states_and_the_order_of_the_list_of_sites(self, admin: Door, well: Store) -> None:
+        connected(well, "s3")  # its setup is incomplete, which is no fault
+        refuse(well, 1)
+        well.write(lambda connection: sites.pause(connection, "s2", now=NOW))
+        states = re.compile(r"Site (s\d)</a>.*?zoombridge-badge is-\w+\">([^<]*)</span>", re.DOTALL)
+        found = [dict(states.findall(admin.get(path).body.decode())) for path in ("/", "/sites")]
+        assert list(found[0].items()) == list(found[1].items())
+        assert found[0] == {"s1": "Failing", "s3": "Setup incomplete", "s2": "Paused"}
+
     @both_stores
     def test_are_told_one_by_one(self, admin: Door, well: Store) -> None:
         keep(well, 1)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from core.errors import StoreError, StoreInUseError, StoreUnavailableError
-from core.store.db.engine import Store
+from core.store.db.engine import Store, _words
 from tests.core.conftest import KEYS
 
 if TYPE_CHECKING:
@@ -322,3 +322,21 @@ class TestSQLite:
         store.write(lambda connection: connection.scalar(text("SELECT 1")))
         store.close()
         assert set(Path("/proc/self/fd").iterdir()) == before
+
+
+class TestReason:
+    @pytest.mark.parametrize("host", ["127.0.0.1:1", "db.inside.invalid"])
+    def test_names_no_host_user_or_database(self, host: str) -> None:
+        """Strangers read it in the answers of /readyz and of the endpoints."""
+        store = Store(f"postgresql://bridgeuser:word@{host}/ourdata", keys=KEYS)
+        with pytest.raises(StoreUnavailableError, match="failed") as caught, store.reading():
+            pass
+        for name in ("127.0.0.1", "port", "inside", "bridgeuser", "word", "ourdata"):
+            assert name not in str(caught.value)
+        store.close()
+
+    def test_keeps_what_is_no_name(self) -> None:
+        said = 'FATAL: database "our data" isn\'t there for user "anna" (10.0.0.1), port 5432: don\'t'
+        assert _words(OperationalError("", None, Exception(said))) == (
+            "FATAL: database … isn't there for user …: don't"
+        )
