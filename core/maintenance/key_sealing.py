@@ -20,12 +20,12 @@ _SALT_BYTES, _NONCE_BYTES, _KEY_BYTES = 16, 12, 32
 
 
 class SealedKey(BaseModel):
-    """Keys, encrypted. The costs of scrypt are bounded: they come from a file that anybody may have changed."""
+    """Keys, encrypted. The costs of scrypt are bounded, to 256 MiB: they come from a file that anybody may have changed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    n: int = Field(default=2**17, ge=2**14, le=2**20)
-    r: int = Field(default=8, ge=1, le=16)
+    n: int = Field(default=2**17, ge=2**14, le=2**18)
+    r: int = Field(default=8, ge=1, le=8)
     p: int = Field(default=1, ge=1, le=4)
     salt: Base64Bytes
     nonce: Base64Bytes

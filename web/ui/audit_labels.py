@@ -157,6 +157,7 @@ _VALUES = {
     "sign in": _("one-time link"),
     "site": _("wp-admin"),
     "first": _("first administrator"),
+    "the command line": _("the command line"),  # who has asked for a pairing code there
     "deactivated": _("deactivated"),
     "uninstalled": _("uninstalled"),
 }

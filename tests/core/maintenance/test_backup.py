@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography.fernet import Fernet
+from pydantic import ValidationError
 from sqlalchemy import insert, select, text, update
 
 from core.errors import BackupError, DatabaseNotEmptyError, StoreError, StoreInUseError
 from core.maintenance import tables
 from core.maintenance.backup import Manifest, check_backup, is_backup, write_backup
-from core.maintenance.key_sealing import open_key, seal_key
+from core.maintenance.key_sealing import SealedKey, open_key, seal_key
 from core.maintenance.move import move
 from core.maintenance.restore import restore
 from core.maintenance.target import own_address
@@ -258,6 +259,13 @@ class TestKey:
         assert open_key(found.key, PASSPHRASE) == KEYS
         with pytest.raises(BackupError, match="passphrase"):
             open_key(found.key, PASSPHRASE + "x")
+
+    @pytest.mark.parametrize("costs", [{"n": 2**19}, {"r": 9}, {"p": 5}])
+    def test_costs_a_bounded_amount_whatever_a_file_says(self, costs: dict[str, int]) -> None:
+        made = {"salt": "", "nonce": "", "sealed": ""}
+        assert SealedKey.model_validate(made).n == 2**17
+        with pytest.raises(ValidationError):
+            SealedKey.model_validate(made | costs)
 
     def test_needs_a_long_passphrase(self) -> None:
         with pytest.raises(BackupError, match="at least 12"):

@@ -19,6 +19,9 @@ from core.store.sites.grants import GrantSource
 from core.zoom.signature import Secret
 from tests.web.conftest import CONTEXT, Http, from_stub, save_token, text
 from tests.web.pages.conftest import both_stores
+from web.rpc.pairing_operations import REQUESTED_BY
+from web.ui.audit_labels import details
+from web.ui.i18n import translations
 
 if TYPE_CHECKING:
     from tornado.httpclient import HTTPResponse
@@ -299,3 +302,7 @@ class TestSecrets:
         ]
         for secret in [*secrets, *([code[1]] if code else [])]:
             assert secret not in written
+
+
+def test_the_command_line_is_translated() -> None:
+    assert list(details({"by": REQUESTED_BY}, translations("de"))) == [("Von", "der Befehlszeile")]
