@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
 from core import __version__
 from core.errors import ZoomBridgeError
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 # The module and name of each command. Only the one that runs is loaded: most need few of the packages.
 _COMMANDS = {
@@ -45,9 +50,27 @@ class _Commands(click.Group):
         if name not in _COMMANDS:
             return None
         module, _, command = _COMMANDS[name].partition(":")
-        found: click.Command = getattr(import_module(f"web.cli.{module}"), command)
+        found: click.Command = getattr(_load(f"web.cli.{module}"), command)
         _prepare(found)
         return found
+
+
+def _load(name: str) -> ModuleType:
+    """Import the module of a command, and have the garbage collector ignore all that exists by then.
+
+    Modules and classes are never garbage. To look through them takes a fifth of the time in which a command starts and
+    ends: https://docs.python.org/3/library/gc.html#gc.freeze
+    """
+    if name in sys.modules:
+        return sys.modules[name]
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return import_module(name)
+    finally:
+        gc.freeze()
+        if was_enabled:
+            gc.enable()
 
 
 def _prepare(command: click.Command) -> None:
