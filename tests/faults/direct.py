@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SECRET = "Secret-Token-Of-Zoom-0123"
 SITE = "s1"
 _numbers = itertools.count(82_000_000_001)
+_PAUSE_SECONDS = 0.02  # of a sender between two events: what they are sent to needs the processor, too
 
 
 def know_a_site(url: str, data: Path) -> None:
@@ -123,7 +124,7 @@ class Load:
         return [sent for sent in self.sent[moment:] if sent.status == status]
 
     def _run(self, url: str) -> None:
-        while not self._stop.is_set():
+        while not self._stop.wait(_PAUSE_SECONDS):
             self.sent.append(send(url))
 
 
