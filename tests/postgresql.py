@@ -132,6 +132,12 @@ class PostgreSQL:
         self._execute(f"CREATE DATABASE {database}")
         return self._address(database)
 
+    def copy(self, url: str) -> str:
+        """Return the address of a copy of a database, with which nobody is connected."""
+        database = f"test_{next(self._names)}"
+        self._execute(f"CREATE DATABASE {database} TEMPLATE {_name_of(url)}")
+        return self._address(database)
+
     def drop(self, url: str) -> None:
         """Take a database away again, whoever is still connected with it."""
         self._execute(f"DROP DATABASE {_name_of(url)} WITH (FORCE)")

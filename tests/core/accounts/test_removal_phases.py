@@ -58,6 +58,18 @@ def imported(world: World) -> Callable[[int], list[int]]:
     return make
 
 
+@pytest.fixture
+def few(world: World, imported: Callable[[int], list[int]]) -> Callable[[int], list[int]]:
+    """The same with a limit of 2 posts, so that as few have to be read."""
+
+    def make(count: int) -> list[int]:
+        numbers = imported(count)
+        world.limit(TrashLimitOptions(posts=2), batch_size=50)
+        return numbers
+
+    return make
+
+
 def publish(world: World) -> None:
     """Let every post be written, as the mirror would."""
     values = {
@@ -162,75 +174,71 @@ class TestLimits:
 
 
 class TestSeveralRuns:
-    def test_count_together(self, world: World, imported: Callable[[int], list[int]]) -> None:
-        numbers = imported(30)
-        lose(world, numbers[:5])
+    def test_count_together(self, world: World, few: Callable[[int], list[int]]) -> None:
+        numbers = few(12)
+        lose(world, numbers[:2])
         reconcile(world)
-        lose(world, numbers[5:10])
+        lose(world, numbers[2:4])
         reconcile(world)
-        assert gone(world, numbers) == numbers[:5]
-        assert held(world) == numbers[5:10]
+        assert gone(world, numbers) == numbers[:2]
+        assert held(world) == numbers[2:4]
 
-    def test_of_different_kinds_count_together(
-        self, world: World, imported: Callable[[int], list[int]]
-    ) -> None:
-        numbers = imported(30)
-        lose(world, numbers[:5])
+    def test_of_different_kinds_count_together(self, world: World, few: Callable[[int], list[int]]) -> None:
+        numbers = few(12)
+        lose(world, numbers[:2])
         reconcile(world)
-        lose(world, numbers[5:6])
-        world.doubt(numbers[5])
+        lose(world, numbers[2:3])
+        world.doubt(numbers[2])
         world.run_steps(world.enqueue(backfill_job.KIND))
-        assert gone(world, numbers) == numbers[:5]
-        assert held(world) == numbers[5:6]
+        assert gone(world, numbers) == numbers[:2]
+        assert held(world) == numbers[2:3]
 
-    def test_a_day_later_they_do_not(self, world: World, imported: Callable[[int], list[int]]) -> None:
-        numbers = imported(30)
-        lose(world, numbers[:5])
+    def test_a_day_later_they_do_not(self, world: World, few: Callable[[int], list[int]]) -> None:
+        numbers = few(12)
+        lose(world, numbers[:2])
         reconcile(world)
         world.ahead(DAY + 60)
-        lose(world, numbers[5:10])
+        lose(world, numbers[2:4])
         reconcile(world)
-        assert gone(world, numbers) == numbers[:10]
+        assert gone(world, numbers) == numbers[:4]
 
-    def test_what_is_held_counts(self, world: World, imported: Callable[[int], list[int]]) -> None:
-        numbers = imported(30)
-        lose(world, numbers[:6])
+    def test_what_is_held_counts(self, world: World, few: Callable[[int], list[int]]) -> None:
+        numbers = few(12)
+        lose(world, numbers[:3])
         reconcile(world)
-        lose(world, numbers[6:7])
+        lose(world, numbers[3:4])
         reconcile(world)
         assert gone(world, numbers) == []
-        assert held(world) == numbers[:7]
+        assert held(world) == numbers[:4]
 
     def test_what_zoom_has_again_is_not_held_any_more(
-        self, world: World, imported: Callable[[int], list[int]]
+        self, world: World, few: Callable[[int], list[int]]
     ) -> None:
-        numbers = imported(30)
-        lose(world, numbers[:6])
+        numbers = few(12)
+        lose(world, numbers[:3])
         reconcile(world)
-        for number in numbers[:5]:
+        for number in numbers[:2]:
             world.zoom.account.recover(number)
         job = reconcile(world)
-        assert held(world) == numbers[5:6]
+        assert held(world) == numbers[2:3]
         assert job.counts["held"] == 1
         assert gone(world, numbers) == []
 
-    def test_a_half_finished_run_removes_nothing(
-        self, world: World, imported: Callable[[int], list[int]]
-    ) -> None:
-        numbers = imported(20)
-        lose(world, numbers[:4])
+    def test_a_half_finished_run_removes_nothing(self, world: World, few: Callable[[int], list[int]]) -> None:
+        numbers = few(12)
+        lose(world, numbers[:2])
         enqueued = world.enqueue(reconcile_job.KIND)
         while (job := world.run_steps(enqueued, most=1)).cursor is None or job.cursor["phase"] != "removals":
             pass
         assert gone(world, numbers) == []
         world.end_jobs()
         reconcile(world)
-        assert gone(world, numbers) == numbers[:4]
+        assert gone(world, numbers) == numbers[:2]
 
     def test_what_came_back_before_the_end_of_the_run_stays(
-        self, world: World, imported: Callable[[int], list[int]]
+        self, world: World, few: Callable[[int], list[int]]
     ) -> None:
-        numbers = imported(20)
+        numbers = few(12)
         lose(world, numbers[:2])
         enqueued = world.enqueue(reconcile_job.KIND)
         while (job := world.run_steps(enqueued, most=1)).cursor is None or job.cursor["phase"] != "removals":
@@ -508,18 +516,18 @@ class TestDecision:
         assert "Assign the user a license" in line.detail
 
     def test_approved_ones_do_not_count_against_later_runs(
-        self, world: World, imported: Callable[[int], list[int]]
+        self, world: World, few: Callable[[int], list[int]]
     ) -> None:
-        numbers = imported(30)
-        lose(world, numbers[:10])
+        numbers = few(12)
+        lose(world, numbers[:4])
         reconcile(world)
         decide(world, RemovalState.APPROVED)
         world.run_steps(world.enqueue(removal_job.KIND))
         trash(world)
         world.end_jobs()
-        lose(world, numbers[10:15])
+        lose(world, numbers[4:6])
         reconcile(world)
-        assert gone(world, numbers) == numbers[:15]
+        assert gone(world, numbers) == numbers[:6]
 
     def test_dismissed_ones_stay_and_are_not_asked_about_again(
         self, world: World, imported: Callable[[int], list[int]]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import threading
 import time
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,8 +32,6 @@ from core.store.sites import sites
 from tests.core.conftest import KEYS, connected
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sqlalchemy import URL
 
 PASSPHRASE = "correct horse battery staple"
@@ -184,12 +184,23 @@ class TestOneMoment:
         assert (list(folder.iterdir()), path.read_bytes()) == ([path], held)
 
 
+@pytest.fixture(scope="module")
+def backup_of_many(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A backup of 30 sites, of which each test damages a copy."""
+    folder = tmp_path_factory.mktemp("many")
+    database = folder / "zoombridge.db"
+    database.touch(mode=0o600)
+    shutil.copyfile(migrated_file, database)
+    with closing(Store(f"sqlite:///{database}", keys=KEYS)) as store:
+        for number in range(30):
+            connected(store, f"s{number}")
+        return written(store, folder)[0]
+
+
 class TestDamage:
     @pytest.fixture
-    def path(self, file_store: Store, tmp_path: Path) -> Path:
-        for number in range(30):
-            connected(file_store, f"s{number}")
-        return written(file_store, tmp_path)[0]
+    def path(self, backup_of_many: Path, tmp_path: Path) -> Path:
+        return Path(shutil.copy(backup_of_many, tmp_path / "one.backup"))
 
     def test_anywhere_is_noticed(self, path: Path) -> None:
         whole = path.read_bytes()

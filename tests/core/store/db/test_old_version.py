@@ -5,6 +5,7 @@ site double and the double of Zoom's REST API. Their only secrets are the tests'
 """
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ from tests.core.conftest import KEYS
 from tests.core.events import ACCOUNT, SECRET
 from tests.core.site_double import SiteDouble
 from tests.core.store.db.old_version import load_old_version
+from tests.postgresql import PostgreSQL
 from tests.zoom.server import CLIENT_SECRET
 
 WHEN_DUMPED = 1_776_245_030  # seconds since 1970, UTC
@@ -145,10 +147,45 @@ def old(database_url: str) -> Iterator[Store]:
     opened.close()
 
 
+@pytest.fixture(scope="module")
+def migrated_old_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file of version 0.1.0 that was migrated, to copy."""
+    path = tmp_path_factory.mktemp("old") / "zoombridge.db"
+    path.touch(mode=0o600)
+    migrate_old_version(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="module")
+def migrated_old_database(postgresql: PostgreSQL) -> Iterator[str]:
+    """The same in PostgreSQL."""
+    url = postgresql.empty()
+    migrate_old_version(url)
+    yield url
+    postgresql.drop(url)
+
+
+def migrate_old_version(url: str) -> None:
+    load_old_version(url)
+    store = Store(url, keys=KEYS)
+    upgrade(store.engine, store.sealer)
+    store.close()
+
+
 @pytest.fixture
-def migrated(old: Store) -> Store:
-    upgrade(old.engine, old.sealer)
-    return old
+def migrated(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """A store on a copy of what version 0.1.0 left, migrated."""
+    if database_kind == "sqlite":
+        path = shutil.copy(request.getfixturevalue("migrated_old_file"), tmp_path / "zoombridge.db")
+        url = f"sqlite:///{path}"
+    else:
+        server: PostgreSQL = request.getfixturevalue("postgresql")
+        url = server.copy(request.getfixturevalue("migrated_old_database"))
+    opened = Store(url, keys=KEYS)
+    yield opened
+    opened.close()
+    if database_kind == "postgresql":
+        server.drop(url)
 
 
 def everything(store: Store) -> Rows:
