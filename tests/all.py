@@ -16,6 +16,8 @@ _SITES = ["tests/end_to_end"]
 # They wait for servers more than they compute.
 _WAITING = ["tests/plugin_stub", "tests/wordpress", "tests/bench"]
 _FAULTS = ["tests/faults"]
+# They start the bridge and its commands as processes.
+_COMMANDS = ["tests/web/acceptor", "tests/web/cli"]
 _PAGES = ["tests/web"]
 # Half of what starts no program; the rest is the other half.
 _STORES = ["tests/core/store", "tests/core/sites", "tests/core/wordpress"]
@@ -30,12 +32,13 @@ _GROUPS = {
     "waiting": [*_WAITING, "-k", "not test_vczapi"],
     "vczapi": ["tests/plugin_stub", "-k", "test_vczapi"],
     "faults": _FAULTS,
-    "pages": _PAGES,
+    "commands": _COMMANDS,
+    "pages": [*_PAGES, *(f"--ignore={folder}" for folder in _COMMANDS)],
     "stores": _STORES,
     "rest": ["tests", *(f"--ignore={folder}" for folder in _SITES + _WAITING + _FAULTS + _PAGES + _STORES)],
 }
 # A full disk and a sync to it are no matter of these.
-_IN_MEMORY = ("pages", "stores", "rest")
+_IN_MEMORY = ("commands", "pages", "stores", "rest")
 
 
 def main() -> int:
