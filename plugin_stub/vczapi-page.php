@@ -19,6 +19,9 @@ defined( 'ABSPATH' ) || exit;
  */
 function zoombridge_render_facts(): void {
 	$html = zoombridge_marked_details( 'facts' );
+	if ( zoombridge_said_cancelled( (int) get_the_ID() ) ) {
+		$html = trim( (string) preg_replace( '#<p class="zoombridge-status">.*?</p>#s', '', $html ) );
+	}
 	if ( '' !== $html ) {
 		printf( '<div class="zoombridge-facts">%s</div>', wp_kses( $html, zoombridge_allowed_html() ) );
 	}
@@ -60,4 +63,39 @@ function zoombridge_marked_details( string $mark ): string {
 	}
 	preg_match_all( "#<!--zoombridge-$mark-->(.*?)<!--zoombridge-$mark-end-->#s", zoombridge_details( $post ), $found );
 	return trim( implode( "\n", array_filter( array_map( 'trim', $found[1] ) ) ) );
+}
+
+/**
+ * Says that a meeting is cancelled where VCZAPI's templates would count down to it.
+ *
+ * @since 0.2.0
+ *
+ * @param string|false $located Path of the template.
+ * @param string       $name    Its name.
+ * @return string|false The path.
+ */
+function zoombridge_choose_countdown_template( $located, $name ) {
+	$post_id = (int) get_the_ID();
+	if ( 'fragments/countdown-timer.php' !== $name || ! $post_id || ! zoombridge_is_managed_post( $post_id ) ) {
+		return $located;
+	}
+	return zoombridge_is_cancelled_page( $post_id ) ? __DIR__ . '/vczapi-cancelled.php' : $located;
+}
+add_filter( 'vczapi_get_template', 'zoombridge_choose_countdown_template', 10, 2 );
+
+/**
+ * Stores and returns whether the place of the countdown says that a meeting is cancelled.
+ *
+ * @since 0.2.0
+ *
+ * @param int  $post_id ID of the post.
+ * @param bool $is_said Optional. Whether it says so from now on. Default false: unchanged.
+ * @return bool True if it does.
+ */
+function zoombridge_said_cancelled( int $post_id, bool $is_said = false ): bool {
+	static $said = array();
+	if ( $is_said ) {
+		$said[ $post_id ] = true;
+	}
+	return isset( $said[ $post_id ] );
 }

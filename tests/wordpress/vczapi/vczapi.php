@@ -86,8 +86,12 @@ add_filter(
  * @return string HTML.
  */
 function vczapi_double_show( int $post, array $fields, stdClass $details ): string {
+	ob_start();
+	// "Its templates can be overridden by filter `vczapi_get_template` ($located, $name)."
+	$countdown = 'fragments/countdown-timer.php';
+	load_template( apply_filters( 'vczapi_get_template', __DIR__ . '/countdown.php', $countdown ), false );
 	$kind  = 2 === ( $fields['meeting_type'] ?? null ) ? 'webinar' : 'meeting'; // "Compared with ===".
-	$shown = '<p class="vczapi-kind">' . $kind . '</p>'
+	$shown = ob_get_clean() . '<p class="vczapi-kind">' . $kind . '</p>'
 		. '<p class="vczapi-start">' . esc_html( $fields['start_date'] . ' ' . $fields['timezone'] ) . '</p>'
 		. '<p class="vczapi-duration">' . esc_html( (string) $fields['duration'] ) . '</p>';
 
