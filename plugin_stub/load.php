@@ -54,6 +54,7 @@ require_once __DIR__ . '/open-forms.php';
 require_once __DIR__ . '/connection.php';
 require_once __DIR__ . '/calendar.php';
 require_once __DIR__ . '/post-type.php';
+require_once __DIR__ . '/editor-settings.php';
 require_once __DIR__ . '/content.php';
 require_once __DIR__ . '/visitors-facts.php';
 require_once __DIR__ . '/visitors-query.php';

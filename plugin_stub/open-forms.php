@@ -2,7 +2,8 @@
 /**
  * Edit screens that are open while the bridge writes the post: what the editor did not touch keeps what stands by then.
  *
- * The form carries the title, and a digest of the text, as they were when it was opened.
+ * The classic form carries digests of title and text, as they were when it was opened. The block editor sends a title
+ * only where it was changed; a script keeps it from sending a text that was not.
  *
  * @package Zoom_WordPress_Bridge
  * @since 0.2.0
@@ -71,3 +72,28 @@ function zoombridge_keep_untouched( $data, $postarr ) {
 	return $data;
 }
 add_filter( 'wp_insert_post_data', 'zoombridge_keep_untouched', 20, 2 );
+
+/**
+ * Keeps the block editor from sending a text that its user did not touch.
+ *
+ * @since 0.2.0
+ *
+ * @return void
+ */
+function zoombridge_watch_block_editor(): void {
+	$screen = get_current_screen();
+	$post   = $screen && 'post' === $screen->base ? get_post() : null;
+	if ( ! $post || 'zoom-meetings' !== $post->post_type || ! zoombridge_is_managed_post( $post->ID ) ) {
+		return;
+	}
+	$needs  = array( 'wp-api-fetch', 'wp-blocks', 'wp-data' );
+	$script = plugins_url( 'assets/editor.js', __FILE__ );
+	$opened = array(
+		'post'    => $post->ID,
+		'content' => $post->post_content,
+	);
+	wp_enqueue_script( 'zoombridge-editor', $script, $needs, ZOOMBRIDGE_VERSION, true );
+	$json = (string) wp_json_encode( $opened, JSON_HEX_TAG | JSON_HEX_AMP );
+	wp_add_inline_script( 'zoombridge-editor', 'window.zoombridgeEditor = ' . $json . ';', 'before' );
+}
+add_action( 'enqueue_block_editor_assets', 'zoombridge_watch_block_editor' );

@@ -75,6 +75,7 @@ function zoombridge_register_post_type(): void {
 		),
 		'supports'        => array( 'title', 'editor', 'author', 'thumbnail' ),
 		'menu_icon'       => 'dashicons-video-alt2',
+		// phpcs:disable WordPress.NamingConventions.PrefixAllGlobals.NonPrefixedHooknameFound -- VCZAPI's.
 		/** This filter is documented in VCZAPI. */
 		'menu_position'   => apply_filters( 'vczapi_cpt_menu_position', 5 ),
 		/** This filter is documented in VCZAPI. */
@@ -87,6 +88,7 @@ function zoombridge_register_post_type(): void {
 		'show_in_rest'    => apply_filters( 'vczapi_cpt_show_in_rest', true ),
 		/** This filter is documented in VCZAPI. */
 		'rewrite'         => array( 'slug' => apply_filters( 'vczapi_cpt_slug', 'zoom-meetings' ) ),
+		// phpcs:enable
 	);
 	register_post_type( 'zoom-meetings', $args );
 
@@ -108,20 +110,3 @@ function zoombridge_register_post_type(): void {
 function zoombridge_owns_post_type(): bool {
 	return did_action( 'zoombridge_type_registered' ) > 0;
 }
-
-/**
- * Keeps the classic editor for meetings, as VCZAPI does.
- *
- * @since 0.1.0
- *
- * @param bool   $use_block_editor Whether the post type is edited in the block editor.
- * @param string $post_type        Name of the post type.
- * @return bool False for meetings where this plugin registered their post type, otherwise unchanged.
- */
-function zoombridge_use_classic_editor( $use_block_editor, $post_type ) {
-	if ( 'zoom-meetings' === $post_type && zoombridge_owns_post_type() ) {
-		return false;
-	}
-	return $use_block_editor;
-}
-add_filter( 'use_block_editor_for_post_type', 'zoombridge_use_classic_editor', 10, 2 );

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.end_to_end.pair import Pair
 
 EDITOR, EDITORS_PASSWORD = "ed", "secret of ed"
+AGENDA = "Please bring your own cup."
 
 _PUBLISH_A_PAGE = """
 async (number) => {
@@ -31,6 +32,8 @@ async (number) => {
 """
 _SAVE_A_TITLE = """
 async (title) => {
+    const isReady = () => wp.data.select('core/editor').getCurrentPostId();
+    await new Promise((done) => isReady() ? done() : wp.data.subscribe(() => isReady() && done()));
     wp.data.dispatch('core/editor').editPost({title});
     await wp.data.dispatch('core/editor').savePost();
 }
@@ -85,19 +88,24 @@ class Editor:
         self.row(concert.topic)
 
     def changes_the_title(self, meeting: Meeting, title: str) -> None:
-        """On the edit screen, beside the box of what Zoom says."""
+        """On the edit screen, beside the box of what Zoom says; the text that Zoom changed meanwhile stays."""
         page = self.page
         self.open_list()
         page.get_by_role("link", name=f"“{meeting.topic}” (Edit)").click()
         box = page.locator("#zoombridge-meeting")
         expect(box).to_contain_text(meeting.join_url)
         assert_accessible(page, "#zoombridge-meeting .inside")
+        self.pair.tell(meeting.updated({"agenda": ""}, agenda=AGENDA))
         if page.locator("#title").count():
             page.locator("#title").fill(title)
             page.get_by_role("button", name="Update", exact=True).click()
             expect(page.locator("#message")).to_be_visible()
         else:
             page.evaluate(_SAVE_A_TITLE, title)
+            page.evaluate(_SAVE_A_TITLE, title.upper())
+            page.evaluate(_SAVE_A_TITLE, title)
+        stands = self.pair.post(meeting.number)
+        assert (stands["title"]["raw"], stands["content"]["raw"]) == (title, f"<p>{AGENDA}</p>\n")
 
     def publishes_a_page(self, meeting: Meeting) -> str:
         """Put the block of one meeting into a page; return its address."""

@@ -43,7 +43,9 @@ class TestType:
         assert site.php("return zoombridge_owns_post_type();") is True
 
         with_vczapi: WordPress = request.getfixturevalue("with_vczapi")
-        assert with_vczapi.php(self.SEEN) == alone
+        assert with_vczapi.php(self.SEEN) == alone | {"blocks": False}, (
+            "VCZAPI chooses the editor of its own type"
+        )
         assert with_vczapi.php("return zoombridge_owns_post_type();") is False
 
     def test_arguments(self, site: WordPress) -> None:
@@ -54,7 +56,7 @@ class TestType:
             "rest": [True, "zoom_meetings"],
             "slug": "zoom-meetings",
             "supports": ["title", "editor", "author", "thumbnail"],
-            "blocks": False,
+            "blocks": True,
             "cats": [True, True, "zoom_meeting_cats", ["zoom-meetings"]],
         }
 
@@ -75,8 +77,19 @@ class TestType:
     def test_type_of_the_stub_in_wp_admin(self, site: WordPress) -> None:
         post = make(site)
         session = sign_in(site)
-        edit = session.get(f"{site.url}/wp-admin/post.php?post={post['id']}&action=edit", timeout=600)
-        assert 'id="title"' in edit.text  # the classic editor's
+        screen = f"{site.url}/wp-admin/post.php?post={post['id']}&action=edit"
+        writing = f"{site.url}/wp-admin/options-writing.php"
+        settings = session.get(writing, timeout=600).text
+        assert '<label for="zoombridge_editor">Editor for Zoom meetings</label>' in settings
+        assert '<option value="block" selected' in settings
+        [nonce] = re.findall(r'name="_wpnonce" value="(\w+)"', settings)
+        fields = dict.fromkeys(re.findall(r'name="([a-zA-Z_]+)"', settings), "0")
+        del fields["zoombridge_editor"]
+        form = fields | {"option_page": "writing", "action": "update", "_wpnonce": nonce}
+        for given, is_classic in (("classic", True), (None, True), ("<x>", False)):
+            chosen = {} if given is None else {"zoombridge_editor": given}
+            session.post(f"{site.url}/wp-admin/options.php", data=form | chosen, timeout=600)
+            assert ('id="title"' in session.get(screen, timeout=600).text) is is_classic, given
         listed = session.get(f"{site.url}/wp-admin/edit.php?post_type=zoom-meetings", timeout=600)
         assert "A meeting" in listed.text
 
