@@ -852,6 +852,16 @@ PRO_SILENT = _(
     "Nothing has to be changed in Zoom. “Coming from PRO” (docs/coming-from-pro.md) says what changes, and when you can "
     "deactivate PRO."
 )
+LOADER_ACTIVE = _("is active: Zoom's events are forwarded before other plugins load")
+LOADER_OUTDATED = _(
+    "The file of the loader is not of the installed plugin. Events go the ordinary way, and nothing is lost. Install it again "
+    "in WordPress, under Zoom Meetings > Settings."
+)
+LOADER_MISSING = _(
+    "The loader was installed, and its file is gone. Events go the ordinary way, and nothing is lost. Install it again in "
+    "WordPress, under Zoom Meetings > Settings."
+)
+LOADER_UNWRITABLE = _("The web server cannot write to the folder of must-use plugins: change that first.")
 OTHER_PAGES = _(
     "Some meetings have more than one page on this site, and the bridge updates one of each. It leaves the posts with "
     "these IDs as they are, and visitors may see them: %(ids)s. Compare them in WordPress with the pages that the bridge "

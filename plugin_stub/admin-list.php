@@ -220,7 +220,7 @@ function zoombridge_print_select( string $name, string $label, array $choices ):
  * @return string The value; empty for none.
  */
 function zoombridge_list_filter( string $name ): string {
-	// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- Filtering changes nothing.
+	// phpcs:ignore WordPress.Security -- Filtering changes nothing; it is sanitized below.
 	$value = isset( $_GET[ $name ] ) && is_string( $_GET[ $name ] ) ? wp_unslash( $_GET[ $name ] ) : '';
 	return sanitize_text_field( $value );
 }
@@ -366,15 +366,19 @@ function zoombridge_test_health(): array {
 		esc_url( zoombridge_page_url() ),
 		esc_html__( 'Open the settings', 'meetings-bridge-for-zoom' )
 	);
+	$status = $is_ok ? 'good' : 'critical';
+	if ( $is_ok && in_array( zoombridge_loader_state(), array( 'outdated', 'missing' ), true ) ) {
+		$status = 'recommended'; // It is wanted and does not work.
+	}
 	return array(
 		'label'       => $label,
-		'status'      => $is_ok ? 'good' : 'critical',
+		'status'      => $status,
 		'badge'       => array(
 			'label' => __( 'Zoom', 'meetings-bridge-for-zoom' ),
 			'color' => 'blue',
 		),
 		'description' => '<p>' . esc_html( $text ) . '</p><p>' . esc_html( zoombridge_loader_status() ) . '</p>',
-		'actions'     => $is_ok ? '' : "<p>$link</p>",
+		'actions'     => 'good' === $status ? '' : "<p>$link</p>",
 		'test'        => 'zoombridge_connection',
 	);
 }

@@ -74,7 +74,36 @@ function zoombridge_is_loader_active(): bool {
  */
 function zoombridge_has_loader_file(): bool {
 	$path = zoombridge_loader_path();
+	// phpcs:ignore WordPress.WP.AlternativeFunctions.file_get_contents_file_get_contents -- A file of this site.
 	return is_readable( $path ) && false !== strpos( (string) file_get_contents( $path ), 'ZOOMBRIDGE_LOADER' );
+}
+
+/**
+ * Returns how it stands with the must-use plugin: the one truth of the settings, Site Health and the bridge.
+ *
+ * @since 0.2.0
+ *
+ * @return string `active`: events are forwarded early. `outdated`: its file is not what this plugin would write.
+ *                `missing`: it was installed, and its file is gone. `none`: it is not wanted.
+ */
+function zoombridge_loader_state(): string {
+	if ( zoombridge_has_loader_file() ) {
+		// phpcs:ignore WordPress.WP.AlternativeFunctions.file_get_contents_file_get_contents -- A file of this site.
+		$is_current = file_get_contents( zoombridge_loader_path() ) === zoombridge_loader_code();
+		return $is_current && zoombridge_is_loader_active() ? 'active' : 'outdated';
+	}
+	return '1' === get_site_option( 'zoombridge_loader' ) ? 'missing' : 'none';
+}
+
+/**
+ * Whether the web server can write the must-use plugin.
+ *
+ * @since 0.2.0
+ *
+ * @return bool False if its folder, or the one in which that would be created, cannot be written to.
+ */
+function zoombridge_is_loader_writable(): bool {
+	return wp_is_writable( is_dir( WPMU_PLUGIN_DIR ) ? WPMU_PLUGIN_DIR : dirname( WPMU_PLUGIN_DIR ) );
 }
 
 /**
@@ -225,9 +254,25 @@ function zoombridge_bring_loader_back(): void {
  * @return string Plain text.
  */
 function zoombridge_loader_status(): string {
-	return zoombridge_is_loader_active()
-		? __( 'The loader is active: events are forwarded before plugins load.', 'meetings-bridge-for-zoom' )
-		: __( 'The loader is not installed: events wait until all plugins have loaded.', 'meetings-bridge-for-zoom' );
+	$texts = array(
+		'active'   => __(
+			'The loader is active: events are forwarded before plugins load.',
+			'meetings-bridge-for-zoom'
+		),
+		'outdated' => __(
+			'The loader is outdated: install it again. Until then, events wait until all plugins have loaded.',
+			'meetings-bridge-for-zoom'
+		),
+		'missing'  => __(
+			'The file of the loader is gone: install it again. Events wait until all plugins have loaded.',
+			'meetings-bridge-for-zoom'
+		),
+		'none'     => __(
+			'The loader is not installed: events wait until all plugins have loaded.',
+			'meetings-bridge-for-zoom'
+		),
+	);
+	return $texts[ zoombridge_loader_state() ];
 }
 
 /**
@@ -252,9 +297,14 @@ function zoombridge_render_loader_section(): void {
 			: __( 'It cannot be installed here.', 'meetings-bridge-for-zoom' );
 		printf( '<p>%1$s %2$s</p>', esc_html( $text ), esc_html( $obstacle ) );
 	} else {
-		$buttons = zoombridge_is_loader_active()
-			? array( 'remove_loader' => __( 'Remove loader', 'meetings-bridge-for-zoom' ) )
-			: array( 'install_loader' => __( 'Install loader', 'meetings-bridge-for-zoom' ) );
+		$state   = zoombridge_loader_state();
+		$buttons = array();
+		if ( 'active' !== $state ) {
+			$buttons['install_loader'] = __( 'Install loader', 'meetings-bridge-for-zoom' );
+		}
+		if ( 'none' !== $state ) {
+			$buttons['remove_loader'] = __( 'Remove loader', 'meetings-bridge-for-zoom' );
+		}
 		zoombridge_render_buttons( $buttons, '', 'button' );
 	}
 	echo '</div>';

@@ -4,6 +4,8 @@
  *
  * @package Zoom_WordPress_Bridge
  * @since 0.2.0
+ *
+ * phpcs:disable WordPress.Security.EscapeOutput.ExceptionNotEscaped -- The bridge is told of faults, as JSON.
  */
 
 defined( 'ABSPATH' ) || exit;
@@ -397,6 +399,10 @@ function zoombridge_sync_hello( array $message, array $operation ): array {
 		'rest'       => rest_url(),
 		'vczapi_pro' => zoombridge_vczapi_pro_version(),
 		'others'     => zoombridge_find_other_posts(),
+		'loader'     => array(
+			'state'    => zoombridge_loader_state(),
+			'writable' => zoombridge_is_loader_writable(),
+		),
 	);
 }
 

@@ -23,6 +23,7 @@ class FactName(StrEnum):
     VCZAPI = "VCZAPI"  # was tried with the bridge in this version
     VCZAPI_PRO = "VCZAPI PRO"  # the same of its add-on
     BRIDGE = "bridge"  # WordPress reaches it
+    LOADER = "loader"  # of the plugin, which forwards events before other plugins load
     PRO_WEBHOOK = "PRO webhook"  # of VCZAPI's add-on is silent
     OTHER_PAGES = "other pages"  # of meetings whose page the bridge updates
     PAGES = "pages"  # are written
@@ -43,6 +44,7 @@ CHECKED = (
     FactName.VCZAPI,
     FactName.VCZAPI_PRO,
     FactName.BRIDGE,
+    FactName.LOADER,
     FactName.PRO_WEBHOOK,
     FactName.OTHER_PAGES,
 )

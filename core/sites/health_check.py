@@ -26,6 +26,7 @@ from core.store.events import quarantine
 from core.store.posts import standing, visits
 from core.store.sites import health, rules, sites, sweeps, zoom_secrets
 from core.wordpress.homes import is_local, zoom_endpoints
+from core.wordpress.operations import LoaderState
 from core.wordpress.sync_client import Doorway
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from core.store.events.quarantine import QuarantinedRequest
     from core.store.sites.sites import Site
     from core.store.sites.zoom_secrets import SavedToken
-    from core.wordpress.operations import BridgeCall, Greeting
+    from core.wordpress.operations import BridgeCall, Greeting, Loader
     from core.wordpress.sync_client import SyncClient
 
 _TIMEOUT = (5.0, 10.0)  # connect and read; a page waits for it
@@ -305,12 +306,22 @@ def _findings(site: Site, client: SyncClient, greeting: Greeting) -> list[Health
         findings += vczapi_findings(client.info.vczapi, pro)
     if greeting.bridge is not None:
         findings.append(_reached(greeting.bridge, site))
+    if greeting.loader is not None and greeting.loader.state is not LoaderState.NONE:
+        findings.append(HealthFinding(FactName.LOADER, True, _loader(greeting.loader)))
     if client.info is not None and client.info.vczapi_pro:
         findings.append(HealthFinding(FactName.PRO_WEBHOOK, True, messages.PRO_SILENT))
     if greeting.others:
         ids = ", ".join(map(str, greeting.others))
         findings.append(HealthFinding(FactName.OTHER_PAGES, True, messages.OTHER_PAGES % {"ids": ids}))
     return findings
+
+
+def _loader(loader: Loader) -> str:
+    """Return how it stands with the loader. No state of it loses anything: events go the ordinary way."""
+    if loader.state is LoaderState.ACTIVE:
+        return messages.LOADER_ACTIVE
+    text = messages.LOADER_OUTDATED if loader.state is LoaderState.OUTDATED else messages.LOADER_MISSING
+    return text if loader.writable else f"{text} {messages.LOADER_UNWRITABLE}"
 
 
 def _findings_of(error: SiteFaultError, site: Site) -> list[HealthFinding]:

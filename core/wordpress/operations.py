@@ -297,6 +297,23 @@ class Unpaired:
     """The pairing has ended."""
 
 
+class LoaderState(StrEnum):
+    """How it stands with the plugin's loader, a must-use plugin that forwards events before other plugins load."""
+
+    NONE = "none"  # not installed, and not wanted
+    ACTIVE = "active"
+    OUTDATED = "outdated"  # its file is not what the plugin would write
+    MISSING = "missing"  # it was installed, and its file is gone
+
+
+@dataclass(frozen=True, slots=True)
+class Loader:
+    """The plugin's loader. `writable`: the web server can write its file."""
+
+    state: LoaderState
+    writable: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Greeting:
     """What the plugin and the site can do.
@@ -308,7 +325,7 @@ class Greeting:
     `visit` is the bridge's visit before this one, 0 for none; None where no visit was told. `vczapi_pro` is the version
     of VCZAPI's PRO add-on, None where that is not active or earlier plugins do not tell it. `others` are IDs of posts that
     the bridge does not manage, of meetings that have one that it does: at most 20, none from the trash.
-    `bridge` is there after a call of the bridge.
+    `loader` is None where the plugin does not tell it. `bridge` is there after a call of the bridge.
     """
 
     version: str
@@ -326,6 +343,7 @@ class Greeting:
     visit: int | None = None
     vczapi_pro: str | None = None
     others: tuple[int, ...] = ()
+    loader: Loader | None = None
 
 
 @dataclass(frozen=True, slots=True)

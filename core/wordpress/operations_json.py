@@ -23,6 +23,8 @@ from core.wordpress.operations import (
     Greeting,
     Hello,
     ItemFault,
+    Loader,
+    LoaderState,
     Metas,
     Operation,
     Outcome,
@@ -327,7 +329,15 @@ def _greeting(told: Mapping[str, Any], *, called: bool) -> Greeting:
         visit=None if told.get("visit") is None else _whole(told.get("visit")),
         vczapi_pro=_optional_text(told.get("vczapi_pro")),
         others=tuple(_whole(one) for one in _list(told.get("others") or [])),
+        loader=None if told.get("loader") is None else _loader(_object(told.get("loader"))),
     )
+
+
+def _loader(told: Mapping[str, Any]) -> Loader | None:
+    """Return the loader; None for a state that a later plugin has."""
+    state = _text(told.get("state"))
+    is_writable = _flag(told.get("writable"))
+    return Loader(LoaderState(state), is_writable) if state in set(LoaderState) else None
 
 
 def _bridge_call(told: Mapping[str, Any]) -> BridgeCall:

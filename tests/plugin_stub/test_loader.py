@@ -177,6 +177,28 @@ class TestLoader:
         expected = "The web server cannot write to the folder /proc/no-folder-here."
         assert reason == f"The loader could not be changed. {expected}"
 
+    def test_one_that_is_wanted_and_does_not_work_is_told_everywhere(
+        self, paired: WordPress, bridge: BridgeDouble, admin: Admin, file: Path
+    ) -> None:
+        bridge.respond = lambda _: html("<p>The page.</p>")
+        admin.press_on_page("install_loader")
+        states = []
+        for code in (None, "<?php // ZOOMBRIDGE_LOADER\n", ""):
+            if code is not None:
+                file.write_text(code)
+            if code == "":
+                file.unlink()
+            page = admin.get("edit.php?post_type=zoom-meetings&page=zoombridge-settings").text
+            found = paired.php("return zoombridge_test_health();")
+            states.append((paired.php("return zoombridge_loader_state();"), found["status"]))
+            assert paired.php("return esc_html( zoombridge_loader_status() );") in page
+            assert paired.php("return esc_html( zoombridge_loader_status() );") in found["description"]
+            assert ('value="install_loader"' in page) is (code is not None)
+            assert 'value="remove_loader"' in page
+        assert states == [("active", "good"), ("outdated", "recommended"), ("missing", "recommended")]
+        admin.press_on_page("install_loader")
+        assert paired.php("return zoombridge_loader_state();") == "active"
+
     def test_leaves_the_file_of_somebody_else(self, paired: WordPress, admin: Admin, file: Path) -> None:
         file.write_text("<?php // Ours.\n")
         page = admin.get("edit.php?post_type=zoom-meetings&page=zoombridge-settings").text

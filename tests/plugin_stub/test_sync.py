@@ -142,6 +142,7 @@ class TestWaysIn:
             "rest": sync.site.rest_root,
             "vczapi_pro": None,
             "others": [],
+            "loader": {"state": "none", "writable": True},
         }
         assert abs(answer.time - time.time()) < 60
         assert answer.inner["protocols"] == [2, 2]

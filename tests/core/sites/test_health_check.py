@@ -274,6 +274,25 @@ class TestLook:
         health_check.check(store, "s1")
         assert FactName.OTHER_PAGES not in facts(store)
 
+    @pytest.mark.parametrize(
+        ("state", "writable", "said"),
+        [
+            ("active", True, "is active"),
+            ("outdated", True, "under Zoom Meetings > Settings."),
+            ("missing", False, "change that first."),
+            ("none", True, None),
+            ("later", True, None),
+        ],
+    )
+    def test_says_how_it_stands_with_the_loader_where_one_was_installed(
+        self, store: Store, wordpress: NetworkDouble, state: str, writable: bool, said: str | None
+    ) -> None:
+        wordpress.plugin.loader = {"state": state, "writable": writable}
+        found = health_check.check(store, "s1")
+        assert wrong(found) == {}
+        fact = facts(store).get(FactName.LOADER)
+        assert (said is None) if fact is None else (said is not None and said in fact.message)
+
     def test_lifts_a_block(self, store: Store, wordpress: NetworkDouble) -> None:
         block(store, Fault.SERVER)
         health_check.check(store, "s1")

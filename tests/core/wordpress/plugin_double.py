@@ -125,6 +125,7 @@ class PluginDouble:
     others: list[int] = field(
         default_factory=list
     )  # posts that are not managed, of meetings that have a managed one
+    loader: dict[str, Any] | None = None
     saving: bool = False  # VCZAPI's form saves a meeting
     paired: bool = True
     bridge: dict[str, Any] = field(default_factory=lambda: dict(BRIDGE))  # what comes of a call of the bridge
@@ -472,6 +473,7 @@ class PluginDouble:
                 "rest": f"{self.home}/wp-json/",
                 "vczapi_pro": self.vczapi_pro,
                 "others": self.others,
+                "loader": self.loader,
             }
             | ({"name": "Choir", "place": self.place} if self.place else {})
         )

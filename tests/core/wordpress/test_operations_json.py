@@ -24,6 +24,8 @@ from core.wordpress.operations import (
     Greeting,
     Hello,
     ItemFault,
+    Loader,
+    LoaderState,
     Metas,
     Operation,
     Outcome,
@@ -244,6 +246,18 @@ class TestResults:
         for wrong in ("12", ["12"], [-1], {"0": 12}):
             with pytest.raises(UnexpectedError):
                 result_of(Hello(), GREETING | {"others": wrong})
+
+    def test_greeting_tells_of_the_loader(self) -> None:
+        told = {"state": "missing", "writable": False}
+        greeting = result_of(Hello(), GREETING | {"loader": told})
+        assert isinstance(greeting, Greeting)
+        assert greeting.loader == Loader(LoaderState.MISSING, writable=False)
+        later = result_of(Hello(), GREETING | {"loader": told | {"state": "later"}})
+        assert isinstance(later, Greeting)
+        assert later.loader is None
+        for wrong in ("none", {"state": "none"}, told | {"state": 1}, told | {"writable": "no"}):
+            with pytest.raises(UnexpectedError):
+                result_of(Hello(), GREETING | {"loader": wrong})
 
     def test_the_pairing_is_over_only_where_the_site_says_so(self) -> None:
         assert result_of(Unpair(), {"ok": True, "paired": False}) == Unpaired()
