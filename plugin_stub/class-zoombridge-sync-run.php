@@ -127,7 +127,7 @@ class Zoombridge_Sync_Run {
 			);
 		}
 		if ( $inner['quiet'] && ! defined( 'WP_IMPORTING' ) ) {
-			define( 'WP_IMPORTING', true );
+			define( 'WP_IMPORTING', true ); // phpcs:ignore WordPress.NamingConventions.PrefixAllGlobals -- WordPress's.
 		}
 		zoombridge_settle_by_operations( $inner['operations'] );
 		zoombridge_forget_changes( $inner['ack'] ?? array() );

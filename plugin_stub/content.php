@@ -168,6 +168,7 @@ function zoombridge_select_audience( string $html ): string {
  */
 function zoombridge_forbid_page_cache(): void {
 	if ( ! defined( 'DONOTCACHEPAGE' ) ) {
+		// phpcs:ignore WordPress.NamingConventions.PrefixAllGlobals -- Plugins that cache pages know it.
 		define( 'DONOTCACHEPAGE', true );
 	}
 }

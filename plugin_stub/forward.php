@@ -81,7 +81,9 @@ function zoombridge_is_endpoint_request(): bool {
  * @return void
  */
 function zoombridge_buffer_endpoint_request(): void {
+	// phpcs:ignore WordPress.Security.ValidatedSanitizedInput -- It is compared only.
 	$url = rawurldecode( (string) ( $_SERVER['REQUEST_URI'] ?? '' ) );
+	// phpcs:ignore WordPress.Security.ValidatedSanitizedInput -- They are compared only.
 	if ( 'POST' === ( $_SERVER['REQUEST_METHOD'] ?? '' ) && false !== stripos( $url, '/vczapi/v1/' ) ) {
 		ob_start();
 	}
@@ -100,6 +102,7 @@ zoombridge_buffer_endpoint_request();
  */
 function zoombridge_answer_endpoint_request( $wp ): void {
 	$name = zoombridge_endpoint_name( $wp->query_vars['rest_route'] ?? null );
+	// phpcs:ignore WordPress.Security.ValidatedSanitizedInput -- They are compared only.
 	if ( 'POST' === ( $_SERVER['REQUEST_METHOD'] ?? '' ) && null !== $name ) {
 		zoombridge_answer_event( $name );
 	}
@@ -117,9 +120,11 @@ add_action( 'parse_request', 'zoombridge_answer_endpoint_request', PHP_INT_MIN )
  */
 function zoombridge_answer_event( string $name ): void {
 	ob_start();
+	// phpcs:disable WordPress.PHP.IniSet -- For this answer alone: a program reads it, byte by byte.
 	ini_set( 'display_errors', '0' );
 	if ( ! headers_sent() ) { // Otherwise it is too late, and PHP would log a warning.
 		ini_set( 'zlib.output_compression', '0' );
+		// phpcs:enable
 		nocache_headers();
 		// Should other code end the request while the event is forwarded, Zoom sends it again.
 		http_response_code( 503 );
@@ -259,7 +264,7 @@ add_filter( 'rest_authentication_errors', 'zoombridge_allow_endpoint_request', P
  */
 function zoombridge_forward( string $name ): WP_REST_Response {
 	$body    = (string) file_get_contents( 'php://input' );
-	$dropped = zoombridge_dropped_bytes( $body, (int) ( $_SERVER['CONTENT_LENGTH'] ?? 0 ) );
+	$dropped = zoombridge_dropped_bytes( $body, absint( $_SERVER['CONTENT_LENGTH'] ?? 0 ) );
 	$args    = array(
 		'body'    => $dropped ? '' : $body,
 		'headers' => zoombridge_forwarded_headers(),
@@ -336,6 +341,7 @@ function zoombridge_forwarded_headers(): array {
  */
 function zoombridge_withheld_authorization(): array {
 	if ( ! empty( $_SERVER['REDIRECT_HTTP_AUTHORIZATION'] ) ) {
+		// phpcs:ignore WordPress.Security.ValidatedSanitizedInput -- It is forwarded as it is.
 		return array( 'authorization' => wp_unslash( $_SERVER['REDIRECT_HTTP_AUTHORIZATION'] ) );
 	}
 	$all = function_exists( 'getallheaders' ) ? array_change_key_case( getallheaders() ) : array();

@@ -150,4 +150,3 @@ function zoombridge_remove_start_url( $value ) {
 	$rest = array_map( 'zoombridge_remove_start_url', $rest );
 	return is_object( $value ) ? (object) $rest : $rest;
 }
-

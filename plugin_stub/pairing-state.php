@@ -149,6 +149,7 @@ function zoombridge_pairing_file(): string {
 function zoombridge_given_codes(): array {
 	$texts = array();
 	$file  = zoombridge_pairing_file();
+	// phpcs:ignore WordPress.WP.AlternativeFunctions.file_get_contents_file_get_contents -- A file of this site.
 	if ( is_readable( $file ) && preg_match( "/return '([^']+)';/", (string) file_get_contents( $file ), $found ) ) {
 		$texts[] = $found[1];
 	}
@@ -224,6 +225,7 @@ function zoombridge_close_code( string $id, bool $is_spent ): void {
  */
 function zoombridge_delete_pairing_file( string $id ): void {
 	$file = zoombridge_pairing_file();
+	// phpcs:ignore WordPress.WP.AlternativeFunctions.file_get_contents_file_get_contents -- A file of this site.
 	if ( file_exists( $file ) && false !== strpos( (string) file_get_contents( $file ), '#zb1.' . $id . '.' ) ) {
 		wp_delete_file( $file );
 	}

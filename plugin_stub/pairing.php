@@ -26,6 +26,7 @@ const ZOOMBRIDGE_PAIRING_REFUSALS = array(
  * @return bool False for all others, and for requests of scripts.
  */
 function zoombridge_may_call_bridge(): bool {
+	// phpcs:ignore WordPress.Security.ValidatedSanitizedInput -- It is compared only.
 	$is_page = 'GET' === ( $_SERVER['REQUEST_METHOD'] ?? '' ) && ! wp_doing_ajax() && ! wp_doing_cron();
 	return $is_page && 'admin-post.php' !== ( $GLOBALS['pagenow'] ?? '' ) && zoombridge_can_manage();
 }

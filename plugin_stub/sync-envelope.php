@@ -205,6 +205,7 @@ function zoombridge_sync_gunzip( string $data ): ?string {
  * @return string The line with which the response ends, with the line feeds around it.
  */
 function zoombridge_sync_sign_answer( string $nonce, array $answer, string $pairing_key, int $time ): string {
+	// phpcs:ignore WordPress.WP.AlternativeFunctions.json_encode_json_encode -- The bytes are signed or compared.
 	$json  = (string) json_encode(
 		$answer,
 		JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_INVALID_UTF8_SUBSTITUTE | JSON_PRESERVE_ZERO_FRACTION
@@ -219,5 +220,6 @@ function zoombridge_sync_sign_answer( string $nonce, array $answer, string $pair
 		'd'    => $data,
 		'sig'  => hash_hmac( 'sha256', implode( "\n", $lines ), $key ),
 	);
+	// phpcs:ignore WordPress.WP.AlternativeFunctions.json_encode_json_encode -- The bytes are signed or compared.
 	return "\n#zb2:" . json_encode( $line ) . "\n";
 }

@@ -19,6 +19,7 @@ defined( 'ABSPATH' ) || exit;
 function zoombridge_sync_deadline( int $budget ): float {
 	$deadline = microtime( true ) + $budget / 1000;
 	$limit    = (int) ini_get( 'max_execution_time' );
+	// phpcs:ignore WordPress.Security.ValidatedSanitizedInput -- PHP sets it.
 	return $limit > 0 ? min( $deadline, (float) $_SERVER['REQUEST_TIME_FLOAT'] + $limit / 2 ) : $deadline;
 }
 
@@ -47,6 +48,7 @@ function zoombridge_sync_extend_limits(): void {
 	}
 	$limit = wp_convert_hr_to_bytes( (string) ini_get( 'memory_limit' ) );
 	if ( $limit > 0 ) {
+		// phpcs:ignore WordPress.PHP.IniSet -- An answer takes some, where PHP ran out of it.
 		ini_set( 'memory_limit', (string) ( max( $limit, memory_get_usage( true ) ) + 32 * MB_IN_BYTES ) );
 	}
 }

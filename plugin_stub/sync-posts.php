@@ -6,6 +6,8 @@
  *
  * @package Zoom_WordPress_Bridge
  * @since 0.2.0
+ *
+ * phpcs:disable WordPress.Security.EscapeOutput.ExceptionNotEscaped -- The bridge is told of faults, as JSON.
  */
 
 defined( 'ABSPATH' ) || exit;
@@ -74,7 +76,7 @@ function zoombridge_sync_read_rows( array $ids ): array {
 			$keys
 		)
 	);
-	// phpcs:enable
+	// phpcs:enable WordPress.DB
 	foreach ( $metas as $meta ) {
 		$id = (int) $meta->post_id;
 		if ( isset( $rows[ $id ] ) ) {
@@ -320,6 +322,7 @@ function zoombridge_sync_digest( array $row ): string {
 	$all = array( $row['post_title'], $row['post_content'], $row['post_status'], (object) $metas );
 	return hash(
 		'sha256',
+		// phpcs:ignore WordPress.WP.AlternativeFunctions.json_encode_json_encode -- The bytes are signed or compared.
 		(string) json_encode( $all, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_INVALID_UTF8_SUBSTITUTE )
 	);
 }
@@ -370,6 +373,7 @@ function zoombridge_sync_meta_value( array $row, string $name ) {
 		return null;
 	}
 	$value = (object) zoombridge_remove_start_url( $value );
+	// phpcs:ignore WordPress.WP.AlternativeFunctions.json_encode_json_encode -- The bytes are signed or compared.
 	return 'details' === $name ? json_encode( $value, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE ) : $value;
 }
 

@@ -137,6 +137,7 @@ function zoombridge_sync_prune_nonces(): void {
 	}
 	zoombridge_raise_option_row( 'zoombridge_watermark', substr( max( $names ), strlen( 'zoombridge_n_' ), 10 ) );
 	$places = implode( ',', array_fill( 0, count( $names ), '%s' ) );
+	// phpcs:ignore WordPress.DB.PreparedSQL,WordPress.DB.PreparedSQLPlaceholders -- One placeholder for each name.
 	$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->options} WHERE option_name IN ($places)", $names ) );
 }
 
@@ -158,9 +159,11 @@ function zoombridge_raise_option_row( string $name, string $value ): void {
 		$value
 	);
 	// Mostly there is a lower one. If another request inserts one in between, that may be lower, too.
+	// phpcs:disable WordPress.DB.PreparedSQL -- It is prepared above.
 	if ( ! $wpdb->query( $raise ) && ! zoombridge_insert_option_row( $name, $value ) ) {
 		$wpdb->query( $raise );
 	}
+	// phpcs:enable
 }
 
 /**

@@ -65,10 +65,12 @@ function zoombridge_is_syncing(): bool {
  * @return bool True for a POST to the REST route or to `/?zoombridge_sync=1`.
  */
 function zoombridge_is_sync_request( $wp ): bool {
+	// phpcs:ignore WordPress.Security.ValidatedSanitizedInput -- It is compared only.
 	if ( 'POST' !== ( $_SERVER['REQUEST_METHOD'] ?? '' ) ) {
 		return false;
 	}
 	$route = $wp->query_vars['rest_route'] ?? '';
+	// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- The message is signed.
 	return isset( $_GET['zoombridge_sync'] )
 		|| ( is_string( $route ) && '/zoombridge/v1/sync' === untrailingslashit( $route ) );
 }
@@ -84,6 +86,7 @@ function zoombridge_is_sync_request( $wp ): bool {
  * @return array The message; see zoombridge_sync_parse_envelope().
  */
 function zoombridge_sync_read_message( ?array $connection ): array {
+	// phpcs:ignore WordPress.Security.ValidatedSanitizedInput -- It is compared only.
 	$length = $_SERVER['CONTENT_LENGTH'] ?? '';
 	if ( ! ctype_digit( $length ) || (int) $length > ZOOMBRIDGE_SYNC_LONGEST_BODY ) {
 		zoombridge_sync_refuse( 413 );
@@ -127,12 +130,15 @@ function zoombridge_sync_refuse( int $status ): void {
 function zoombridge_sync_prepare_output(): void {
 	define( 'ZOOMBRIDGE_SYNCING', true );
 	ob_start();
+	// phpcs:disable WordPress.PHP.IniSet -- For this answer alone: a program reads it, byte by byte.
 	ini_set( 'display_errors', '0' );
 	if ( ! headers_sent() ) { // Otherwise it is too late, and PHP would log a warning.
 		ini_set( 'zlib.output_compression', '0' );
 	}
+	// phpcs:enable
 	ignore_user_abort( true );
 	// WordPress's own handler of fatal errors then does nothing: it would need memory that may have run out.
+	// phpcs:ignore WordPress.NamingConventions.PrefixAllGlobals -- WordPress's.
 	defined( 'WP_SANDBOX_SCRAPING' ) || define( 'WP_SANDBOX_SCRAPING', true );
 }
 

@@ -32,6 +32,7 @@ function zoombridge_prepare_form( $post ): void {
 
 				$boxes['zoom-meeting-meta']['callback'] = zoombridge_record_form( $print_form );
 
+				// phpcs:ignore WordPress.WP.GlobalVariablesOverride -- Its form, recorded as it is printed.
 				$wp_meta_boxes['zoom-meetings'][ $context ][ $priority ] = $boxes;
 			}
 		}

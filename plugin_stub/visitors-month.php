@@ -137,10 +137,9 @@ function zoombridge_render_weeks( int $first, array $days, string $today ): stri
 			$entries ? '<ul role="list">' . implode( '', $entries ) . '</ul>' : ''
 		);
 	}
-	while ( count( $cells ) % 7 ) {
-		$cells[] = '<td class="zoombridge-no-day"></td>';
-	}
-	$weeks = array_map(
+	$missing = ( 7 - count( $cells ) % 7 ) % 7;
+	$cells   = array_merge( $cells, array_fill( 0, $missing, '<td class="zoombridge-no-day"></td>' ) );
+	$weeks   = array_map(
 		static function ( array $week ): string {
 			return '<tr>' . implode( '', $week ) . '</tr>';
 		},

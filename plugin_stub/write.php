@@ -7,6 +7,8 @@
  *
  * @package Zoom_WordPress_Bridge
  * @since 0.2.0
+ *
+ * phpcs:disable WordPress.Security.EscapeOutput.ExceptionNotEscaped -- The bridge is told of faults, as JSON.
  */
 
 defined( 'ABSPATH' ) || exit;
