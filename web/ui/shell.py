@@ -6,7 +6,6 @@ The same template renders a page in both; the shell writes its links and forms.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache, partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,7 +13,7 @@ from urllib.parse import urlencode
 
 from babel.numbers import format_decimal
 from jinja2 import Environment, FunctionLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from core import __version__
 from web.stub.plugin_zip import plugin_folder
@@ -23,6 +22,7 @@ from web.ui.change_labels import label_fields
 from web.ui.durations import DurationFormat
 from web.ui.meetings import format_number, meeting_path
 from web.ui.message_translation import translate_message
+from web.ui.times import mark_times, time_element
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -180,7 +180,8 @@ def _environment(language: str) -> Environment:
     words = i18n.translations(language)
     environment.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]
     environment.policies["ext.i18n.trimmed"] = True
-    environment.filters["time"] = partial(_time, words=words)
+    environment.filters["time"] = partial(time_element, words=words)
+    environment.filters["times"] = mark_times
     environment.filters["number"] = partial(format_decimal, locale=language)
     environment.filters["duration"] = DurationFormat(words, language).format
     environment.filters["meeting_number"] = format_number
@@ -207,21 +208,12 @@ def _asset(name: str) -> Markup:
 def _message(text: str | None, *, words: NullTranslations, language: str) -> str:
     """Return a message of core in the language of the page; text that stays in English is marked as such."""
     translated = translate_message(text or "", words)
+    shown = mark_times(translated)
     if translated and translated == text and language != i18n.SOURCE:
-        return Markup('<span lang="{}">{}</span>').format(i18n.SOURCE, text)
-    return translated
+        return Markup('<span lang="{}">{}</span>').format(i18n.SOURCE, shown)
+    return shown
 
 
 def _finding(detail: str, *, words: NullTranslations, language: str) -> str:
     """Return the detail of a finding: the labels of the fields that differ, or a message of core."""
     return label_fields(detail, words) or _message(detail, words=words, language=language)
-
-
-def _time(moment: int | None, *, words: NullTranslations) -> Markup:
-    """Format a time in Unix milliseconds in UTC; the page's script converts it to the reader's time zone."""
-    if moment is None:
-        return escape(words.gettext("never"))
-    at = datetime.fromtimestamp(moment / 1000, UTC)
-    return Markup('<time datetime="{}">{} UTC</time>').format(
-        escape(at.isoformat(timespec="seconds")), at.strftime("%Y-%m-%d %H:%M")
-    )

@@ -1,0 +1,17 @@
+"""Times in texts, which the page's script shows in the reader's zone."""
+
+from web.ui.i18n import translations
+from web.ui.times import mark_times, time_element
+
+
+def test_times_in_a_sentence_are_marked_and_the_rest_is_text() -> None:
+    assert mark_times("<b>on 2026-11-30 12:05 UTC, & 9.") == (
+        '&lt;b&gt;on <time datetime="2026-11-30T12:05:00+00:00">2026-11-30 12:05 UTC</time>, &amp; 9.'
+    )
+    assert mark_times("2026-11-30 12:05 and 12:05 UTC") == "2026-11-30 12:05 and 12:05 UTC"
+
+
+def test_a_moment_is_the_same_element() -> None:
+    words = translations("en")
+    assert time_element(1_796_040_300_000, words=words) == mark_times("2026-11-30 12:05 UTC")
+    assert time_element(None, words=words) == "never"
