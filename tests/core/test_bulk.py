@@ -192,6 +192,7 @@ class TestResults:
         save("s1", replace(schools, registrations=True))
         late = follow("s1", only_followers=True)
         assert late["s1"] == ("skipped", messages.BULK_UNCHANGED), "it departed before its turn"
+        assert bench.site("s1").departed_at is not None
         assert bench.run(BulkAction.UNFOLLOW, "s1")["s1"] == ("done", messages.BULK_UNFOLLOWED)
         assert bench.site("s1").template is None
         bench.store.write(lambda connection: rules_templates.remove(connection, "SCHOOLS"))
