@@ -20,10 +20,18 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection
 
 _OTHERS = """
-    SELECT count(*) FROM pg_stat_activity
+    SELECT pid, application_name, coalesce(host(client_addr), 'its own machine') AS machine, state,
+        date_trunc('second', state_change AT TIME ZONE 'UTC') AS since
+    FROM pg_stat_activity
     WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()
       AND backend_type = 'client backend' AND application_name <> :own
+    ORDER BY pid
 """
+_MOST_NAMED = 10
+# For a person to run, who sees what it ends.
+_END_IDLE = (
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE state = 'idle' AND pid IN (%s);"
+)
 _OWN_NAME = "zoombridge maintenance"
 
 
@@ -55,11 +63,20 @@ def filling(target: URL) -> Iterator[Connection]:
 
 def refuse_others(connection: Connection) -> None:
     """Check that no bridge is connected to a PostgreSQL database. Raises: StoreInUseError."""
-    if connection.scalar(text(_OTHERS), {"own": _OWN_NAME}):
-        raise StoreInUseError(
-            "A bridge, or another program of its user, is connected to the PostgreSQL database. Nothing was changed. Stop "
-            "every bridge on it first; Zoom repeats events for 85 minutes, so none is lost meanwhile."
-        )
+    others = connection.execute(text(_OTHERS), {"own": _OWN_NAME}).all()
+    if not others:
+        return
+    named = "; ".join(
+        f"{one.application_name or 'without a name'} from {one.machine} ({one.state}, since {one.since} UTC)"
+        for one in others[:_MOST_NAMED]
+    )
+    pids = ", ".join(str(one.pid) for one in others)
+    raise StoreInUseError(
+        "A bridge, or another program of its user, is connected to the PostgreSQL database. Nothing was changed. Connected "
+        f"are: {named}. Stop every bridge on it first ({postgresql.APPLICATION_NAME}); Zoom repeats events for 85 minutes, so "
+        "none is lost meanwhile. Where a pool such as PgBouncer keeps idle connections, stop it, or end them in psql, "
+        f"once no bridge runs: {_END_IDLE % pids}"
+    )
 
 
 def own_address(url: URL) -> URL:

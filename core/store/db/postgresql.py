@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
 
 READERS = 12  # as many as threads that answer requests: for pages, events, and what is unverified
+APPLICATION_NAME = "zoombridge"
+"""The name by which the server lists connections of a bridge."""
 _READER_WAIT_SECONDS = 2.0
 # Nothing that is waited for may take longer than Zoom's patience when the server or the way to it is gone.
 # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
@@ -25,7 +27,7 @@ _CONNECTING = {
     "keepalives_interval": 2,
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
-    "application_name": "zoombridge",
+    "application_name": APPLICATION_NAME,
 }
 # A process that stopped half-way must not hold the others up, and what is acknowledged must be on the disk,
 # whatever the database's own settings are. Compiling a query takes seconds, and ours take milliseconds.

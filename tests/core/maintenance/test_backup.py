@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 from cryptography.fernet import Fernet
 from pydantic import ValidationError
@@ -359,10 +360,26 @@ class TestMove:
         try:
             with bridge.reading() as connection:
                 connection.execute(select(1))
-                with pytest.raises(StoreInUseError, match="85 minutes"):
+                with pytest.raises(StoreInUseError, match="85 minutes") as refused:
                     move(file_store, address(empty_server), name="there")
+                assert "zoombridge from " in str(refused.value)
         finally:
             bridge.close()
+
+    def test_names_the_idle_connections_of_a_pool(self, file_store: Store, empty_server: str) -> None:
+        connected(file_store, "s1")
+        with closing(psycopg.connect(empty_server, application_name="some pool")) as idle:
+            with pytest.raises(StoreInUseError) as refused:
+                move(file_store, address(empty_server), name="there")
+            said = str(refused.value)
+            assert "some pool from " in said
+            assert "(idle, since 2" in said
+            # What it says to do helps.
+            command = said.partition("in psql, once no bridge runs: ")[2]
+            assert f"({idle.info.backend_pid});" in command
+            with closing(psycopg.connect(empty_server, autocommit=True)) as other:
+                assert other.execute(command.encode()).fetchall() == [(True,)]
+        move(file_store, address(empty_server), name="there")
 
     def _forget_mark(self, file_store: Store) -> None:
         file_store.write(
