@@ -16,6 +16,7 @@ from rich.table import Table
 
 from bench import (
     acknowledging,
+    backups,
     filtering,
     flooding,
     forwarding,
@@ -57,6 +58,7 @@ BENCHMARKS = {
     "burst": Benchmark(showing.burst),
     "full-log": Benchmark(keeping.full_log),
     "memory": Benchmark(keeping.memory),
+    "backup": Benchmark(backups.under_load),
     "floods": Benchmark(flooding.floods),
     "filters-sqlite": Benchmark(filtering.sqlite),
     "filters-postgresql": Benchmark(filtering.postgresql),

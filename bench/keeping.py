@@ -38,7 +38,7 @@ def full_log(scale: Scale, say: Say) -> list[Figure]:
         places = {name: Place(made / name) for name in loads}
         for place in places.values():
             place.add_site_that_is_down()
-        _fill(places["full"], scale.held, say)
+        fill(places["full"], scale.held, say)
         first_at = int(time.time() * 1000)
         with (
             RunningBridge(places["empty"].data, *_KEEP) as empty,
@@ -92,7 +92,7 @@ def memory(scale: Scale, say: Say) -> list[Figure]:
     return [at_most(name, after_many / after_few, 1.3, seen)]
 
 
-def _fill(place: Place, count: int, say: Say) -> None:
+def fill(place: Place, count: int, say: Say) -> None:
     """Fill a log as time would: events of the last month, folded, about many meetings."""
     now = int(time.time() * 1000)
     with place.open() as store:
