@@ -30,6 +30,9 @@ from web.stub.updates import signed_message
 ROOT = Path(__file__).parents[1]
 NAME = "zoom_wordpress_bridge"
 SUMS = "SHA256SUMS"
+MIGRATIONS = "core/store/migrations/versions"
+ROLLING = "tests/core/store/db/test_rolling_update.py"
+"""What processes of this release bear of later migrations."""
 # Of load.php, by which updates come from the bridge: the directory takes no plugin that has updates of its own.
 _OF_THE_UPDATER = re.compile(
     rb"^(?: \* Update URI:.*|require_once __DIR__ \. '/updater\.php';)\n", re.MULTILINE
@@ -56,6 +59,11 @@ def problems(root: Path) -> list[str]:
     plugin = plugin_versions(root)
     if len(set(plugin.values())) != 1:
         found.append(f"The plugin's version differs: {plugin}.")
+    if set(plugin.values()) != {version}:
+        found.append(f"The plugin has another version than the bridge: {version}. They are released as one.")
+    newest = max(path.name[:4] for path in (root / MIGRATIONS).glob("[0-9]*.py"))
+    if (released := _found(r'^RELEASED = "(.+)"$', root / ROLLING)) != newest:
+        found.append(f"RELEASED in {ROLLING} is {released}; the newest migration is {newest}.")
     sbom = json.loads((root / "sbom.cdx.json").read_text(encoding="utf-8"))
     if sbom["metadata"]["component"]["version"] != version:
         found.append("sbom.cdx.json is of another version: run make sbom.")

@@ -22,8 +22,10 @@ VERSION = release.version_of(ROOT)
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A checkout of which a release can be built."""
-    for name in ("core/__init__.py", "plugin_stub/load.php", "plugin_stub/readme.txt", "sbom.cdx.json"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    newest = f"{release.MIGRATIONS}/{max(path.name for path in (ROOT / release.MIGRATIONS).glob('0*.py'))}"
+    names = ("core/__init__.py", "plugin_stub/load.php", "plugin_stub/readme.txt", "sbom.cdx.json")
+    for name in (*names, release.ROLLING, newest):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         shutil.copy(ROOT / name, tmp_path / name)
     changelog = (
         f"# Changelog\n\n## Unreleased\n\n## {VERSION} - 2026-11-30\n\n### Added\n- All.\n\n## 0.0.1\n"
@@ -59,6 +61,8 @@ class TestRefused:
             ("CHANGELOG.md", "Unreleased\n", "Unreleased\n- More.\n", "has changes under Unreleased"),
             ("plugin_stub/readme.txt", "Stable tag: ", "Stable tag: 9", "The plugin's version differs"),
             ("plugin_stub/load.php", "_VERSION', '", "_VERSION', '9", "The plugin's version differs"),
+            ("core/__init__.py", '= "', '= "9', "The plugin has another version than the bridge"),
+            (release.ROLLING, 'RELEASED = "', 'RELEASED = "9', "the newest migration is"),
             ("core/__init__.py", '= "', '= "9', "sbom.cdx.json is of another version"),
         ],
     )
