@@ -639,6 +639,15 @@ BULK_OTHER_RULES = _("The rules that were to be copied have changed since the pr
 BULK_UNFOLLOWED = _("The site follows no template any more, and keeps its rules.")
 BULK_GONE = _("The site is no longer connected.")
 BULK_BROKE = _("The bridge encountered an internal error (%(error)s). See the bridge's log for details.")
+# What became of a new address of the bridge that was offered to a site.
+ADDRESS_OFFERED = _(
+    "Its administrators are asked in wp-admin. Until one accepts, it calls the former address."
+)
+ADDRESS_IN_USE = _("It calls this address already.")
+ADDRESS_DECLINED = _(
+    "An administrator of the site has declined this address, so it goes on calling %(address)s. Ask there, and connect the "
+    "site again if it is to change."
+)
 RULES_SITE_REMOVED = _("This site is no longer connected, so its rules were not saved.")
 UNKNOWN_EVENT = _(
     "There is no event with this number in the log. It may have been deleted because of its age: see the retention in "
@@ -722,6 +731,13 @@ PAGES_GONE = _("deleted on the site: %(count)d")
 PAGES_OTHER = _("with a status of another plugin: %(count)d")
 EVENTS_ARRIVE = _("arrive; the latest, %(event)s, on %(time)s UTC")
 PLUGIN_VERSION = _("version %(version)s")
+PLUGIN_OLDER = _(
+    "version %(version)s; this bridge has version %(bridge)s. Everything goes on. Update the plugin: WordPress offers it under "
+    "Plugins, or download it on the page of this site, or create it with zoombridge plugin"
+)
+PLUGIN_NEWER = _(
+    "version %(version)s, newer than this bridge (%(bridge)s). Everything goes on. Update the bridge to the same version"
+)
 PLUGIN_ACTIVE = _("is active")
 PAIRED = _("is paired with this bridge")
 NOT_PAIRED = _(

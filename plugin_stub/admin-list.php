@@ -355,12 +355,18 @@ add_filter( 'site_status_tests', 'zoombridge_add_health_test' );
 function zoombridge_test_health(): array {
 	$called = zoombridge_call_bridge();
 	$is_ok  = $called['reached'] && 200 === $called['status'];
+	$differ = $is_ok ? zoombridge_compare_versions( $called['version'] ) : null;
 	$label  = $is_ok
 		? __( 'This site is connected to its bridge', 'meetings-bridge-for-zoom' )
 		: __( 'Meetings do not follow Zoom: this site is not connected to its bridge', 'meetings-bridge-for-zoom' );
 	$text   = $is_ok
 		? __( 'The bridge answered. Meetings appear and change by themselves.', 'meetings-bridge-for-zoom' )
 		: $called['message'];
+	if ( null !== $differ ) {
+		$is_ok = false;
+		$label = __( 'The versions of this site’s Zoom plugin and its bridge differ', 'meetings-bridge-for-zoom' );
+		$text  = $differ['text'];
+	}
 	$link   = sprintf(
 		'<a href="%s">%s</a>',
 		esc_url( zoombridge_page_url() ),
@@ -369,6 +375,9 @@ function zoombridge_test_health(): array {
 	$status = $is_ok ? 'good' : 'critical';
 	if ( $is_ok && in_array( zoombridge_loader_state(), array( 'outdated', 'missing' ), true ) ) {
 		$status = 'recommended'; // It is wanted and does not work.
+	}
+	if ( null !== $differ && ! $differ['stops'] ) {
+		$status = 'recommended';
 	}
 	return array(
 		'label'       => $label,

@@ -31,6 +31,7 @@ function zoombridge_can_manage(): bool {
  *     @type bool     $reached Whether the bridge sent a valid response.
  *     @type int|null $status  HTTP status that was received, if any.
  *     @type string   $message What went wrong, or empty.
+ *     @type string   $version Version of the bridge, if it answered and told one, or empty.
  * }
  */
 function zoombridge_call_bridge(): array {
@@ -42,12 +43,15 @@ function zoombridge_call_bridge(): array {
 			'reached' => false,
 			'status'  => $response->get_error_data()['answered'] ?? null,
 			'message' => zoombridge_error_message( $response ),
+			'version' => '',
 		);
 	}
+	$version = zoombridge_decode_json( $response['body'] )['version'] ?? '';
 	return array(
 		'address' => $address,
 		'reached' => true,
 		'status'  => $response['status'],
 		'message' => 200 === $response['status'] ? '' : zoombridge_error_message( $response ),
+		'version' => is_string( $version ) && preg_match( '/^[0-9][0-9a-z.+~-]{0,31}$/D', $version ) ? $version : '',
 	);
 }

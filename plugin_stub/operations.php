@@ -166,6 +166,14 @@ function zoombridge_sync_fields( string $name ): ?array {
 				'required' => true,
 			),
 		),
+		'address' => array(
+			'bridge' => array(
+				'type'      => 'string',
+				'pattern'   => ZOOMBRIDGE_BRIDGE_ADDRESS,
+				'maxLength' => ZOOMBRIDGE_LONGEST_ADDRESS,
+				'required'  => true,
+			),
+		),
 		'sweep'   => array( 'after' => array( 'minimum' => 0 ) + $id ),
 		'unpair'  => array(),
 	);
@@ -330,17 +338,24 @@ function zoombridge_sync_carry_out( array $operation, array $message ): array {
 }
 
 /**
- * Carries out an operation that changes the pairing.
+ * Carries out an operation about the pairing.
  *
  * @since 0.2.0
  *
  * @throws Zoombridge_Sync_Fault If it cannot have its effect.
  *
- * @param array $operation The operation: `rotate` or `unpair`.
+ * @param array $operation The operation: `rotate`, `address` or `unpair`.
  * @return array Its result.
  */
 function zoombridge_sync_change_pairing( array $operation ): array {
-	return 'rotate' === $operation['op'] ? zoombridge_sync_rotate( $operation['e'] ) : zoombridge_sync_unpair();
+	switch ( $operation['op'] ) {
+		case 'rotate':
+			return zoombridge_sync_rotate( $operation['e'] );
+		case 'address':
+			return zoombridge_sync_offer_address( $operation['bridge'] );
+		default:
+			return zoombridge_sync_unpair();
+	}
 }
 
 /**

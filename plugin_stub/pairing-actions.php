@@ -82,8 +82,28 @@ function zoombridge_act( string $does, string $code_id ): void {
 		case 'remove_loader':
 			zoombridge_change_loader( 'install_loader' === $does );
 			break;
+		default:
+			zoombridge_act_on_connection( $does, $code_id );
+	}
+}
+
+/**
+ * Does what a button about the connection says.
+ *
+ * @since 0.2.0
+ *
+ * @param string $does  Value of the button.
+ * @param string $about What it is about: an offered address of the bridge, or empty.
+ * @return void
+ */
+function zoombridge_act_on_connection( string $does, string $about ): void {
+	switch ( $does ) {
 		case 'renew':
 			zoombridge_renew_key();
+			break;
+		case 'use_address':
+		case 'keep_address':
+			zoombridge_decide_offered_address( $about, 'use_address' === $does );
 			break;
 	}
 }

@@ -157,7 +157,8 @@ function zoombridge_sync_prepare_output(): void {
  * }
  */
 function zoombridge_sync_check_message( array $message ): ?array {
-	if ( 2 !== $message['zb'] ) {
+	if ( ZOOMBRIDGE_SYNC_PROTOCOL !== $message['zb'] ) {
+		zoombridge_note_other_protocol( $message['zb'] );
 		return array(
 			'code' => 'update',
 			'text' => 'This version of the plugin speaks version 2 of the protocol only.',

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from core import messages
+from core import __version__, messages
 from core.errors import Fault, SiteFaultError, StoreError
 from core.model.health import CHECKED, FactName, HealthFact, HealthFinding, in_order, without_echo
 from core.model.page_status import PageStatus
@@ -19,6 +19,7 @@ from core.pipeline import site_client
 from core.sites import apply_rules, site_changes
 from core.sites.address_approval import asked_of
 from core.sites.diagnosis import describe_clock_skew, diagnose_zoom, newest_refused
+from core.sites.plugin_versions import plugin_finding
 from core.sites.vczapi_versions import vczapi_findings
 from core.store.alerts import open_alerts
 from core.store.db import clock as store_clock
@@ -154,6 +155,8 @@ def _store_answer(
     sweeps.record_visit(connection, site, greeting.visit)
     sites.save_home(connection, site.id, greeting.home)
     sites.save_settings_page(connection, site.id, greeting.page)
+    if greeting.bridge is not None and greeting.bridge.reached:
+        sites.save_bridge_url(connection, site, greeting.bridge.address)
     if client.doorway != site.doorway:
         sites.save_doorway(connection, site.id, client.doorway)
     if client.info is not None and (lift or site.fault not in (Fault.SERVER, Fault.THROTTLED)):
@@ -293,7 +296,7 @@ def _findings(site: Site, client: SyncClient, greeting: Greeting) -> list[Health
     """Return the findings for a site that answered."""
     findings = [
         HealthFinding(FactName.WORDPRESS, True, messages.SITE_ANSWERS),
-        HealthFinding(FactName.PLUGIN, True, messages.PLUGIN_VERSION % {"version": greeting.version}),
+        plugin_finding(greeting.version, __version__),
         HealthFinding(FactName.PAIRING, True, messages.PAIRED),
         _clocks(client.clock_offset),
     ]

@@ -71,6 +71,8 @@ class Action(StrEnum):
     SITE_REMOVED = "site.removed"
     SITE_MOVED = "site.moved"
     SITE_KEY = "site.key"
+    BRIDGE_ADDRESS_OFFERED = "site.address-offered"
+    BRIDGE_ADDRESS = "site.bridge-address"
     SITE_SERVER_PASSWORD = "site.server-password"  # noqa: S105
     ADDRESS_ALLOWED = "site.address"
     SITE_LEFT = "site.left"
@@ -109,6 +111,7 @@ OF_CONNECTION = (
     Action.SITE_CONNECTED,
     Action.SITE_MOVED,
     Action.SITE_KEY,
+    Action.BRIDGE_ADDRESS,
     Action.SITE_SERVER_PASSWORD,
     Action.ADDRESS_ALLOWED,
     Action.SITE_LEFT,

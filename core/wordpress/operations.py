@@ -50,6 +50,16 @@ class Rotate:
 
 
 @dataclass(frozen=True, slots=True)
+class Address:
+    """Offer another address of the bridge to the site's administrators; returns an `AddressOffered`.
+
+    `bridge` has no slash at the end. Nothing changes until one of them accepts it.
+    """
+
+    bridge: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unpair:
     """End the pairing; returns `Unpaired`. The site then refuses the key."""
 
@@ -160,7 +170,8 @@ class Sweep:
 
 
 WriteOperation = Write | Trash | Restore | Delete
-SiteOperation = Hello | Outcome | Choices | Sweep | Rotate | Unpair
+PairingOperation = Rotate | Address | Unpair
+SiteOperation = Hello | Outcome | Choices | Sweep | PairingOperation
 Operation = SiteOperation | Find | Read | WriteOperation
 
 
@@ -174,6 +185,17 @@ class State:
     author: int
     metas: Mapping[str, Any]
     trashed_from: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AddressOffered:
+    """What the site knows of an offered address. It calls the bridge at `bridge` still.
+
+    `declined`: an administrator of the site has declined the offered one.
+    """
+
+    bridge: str
+    declined: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,7 +383,18 @@ class ItemFault:
     standing: Standing | None = None
 
 
-Result = Standing | Deleted | Found | Swept | Progress | Greeting | Rotated | Unpaired | list[Choice]
+Result = (
+    Standing
+    | Deleted
+    | Found
+    | Swept
+    | Progress
+    | Greeting
+    | Rotated
+    | AddressOffered
+    | Unpaired
+    | list[Choice]
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from core.storable import LARGEST_NUMBER
 from core.wordpress import responses
 from core.wordpress.operations import (
+    Address,
+    AddressOffered,
     BridgeCall,
     Choices,
     Delete,
@@ -28,6 +30,7 @@ from core.wordpress.operations import (
     Metas,
     Operation,
     Outcome,
+    PairingOperation,
     Payload,
     Position,
     PostReport,
@@ -59,7 +62,7 @@ def document(operation: Operation, item: int) -> dict[str, Any]:
     """Return the JSON of an operation, as item number `item` of its request."""
     fields: dict[str, Any]
     match operation:
-        case Hello() | Outcome() | Choices() | Sweep() | Rotate() | Unpair():
+        case Hello() | Outcome() | Choices() | Sweep() | Rotate() | Address() | Unpair():
             fields = _of_site(operation)
         case Find(numbers, hint):
             fields = {"numbers": list(numbers), "hint": hint}
@@ -85,9 +88,18 @@ def _of_site(operation: SiteOperation) -> dict[str, Any]:
             return {"kind": str(kind)}
         case Sweep(after):
             return {"after": after}
+        case Rotate() | Address() | Unpair():
+            return _of_pairing(operation)
+
+
+def _of_pairing(operation: PairingOperation) -> dict[str, Any]:
+    match operation:
         case Rotate(public_key):
             return {"e": public_key}
-    return {}
+        case Address(bridge):
+            return {"bridge": bridge}
+        case Unpair():
+            return {}
 
 
 def _write(operation: Write) -> dict[str, Any]:
@@ -136,7 +148,7 @@ def result_of(operation: Operation, told: Mapping[str, Any]) -> Result | ItemFau
         return _item_fault(told)
     result: Result
     match operation:
-        case Hello() | Outcome() | Choices() | Sweep() | Rotate() | Unpair():
+        case Hello() | Outcome() | Choices() | Sweep() | Rotate() | Address() | Unpair():
             result = _site_result(operation, told)
         case Find(numbers):
             result = _found(told.get("posts"), numbers)
@@ -159,8 +171,16 @@ def _site_result(operation: SiteOperation, told: Mapping[str, Any]) -> Result:
             return responses.choices(told.get("choices"))
         case Sweep():
             return _swept(told)
+        case Rotate() | Address() | Unpair():
+            return _pairing_result(operation, told)
+
+
+def _pairing_result(operation: PairingOperation, told: Mapping[str, Any]) -> Result:
+    match operation:
         case Rotate():
             return _rotated(told)
+        case Address():
+            return AddressOffered(_text(told.get("bridge")), declined=_flag(told.get("declined")))
         case Unpair():
             return _unpaired(told)
 

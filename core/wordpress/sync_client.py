@@ -28,6 +28,8 @@ from core.wordpress.envelope import (
 from core.wordpress.homes import is_same_home
 from core.wordpress.operations import (
     MOST_OPERATIONS,
+    Address,
+    AddressOffered,
     ChoiceKind,
     Choices,
     Delete,
@@ -222,7 +224,12 @@ class SyncClient:
 
         `visit` counts the bridge's visits; the greeting holds the one that the site knew before. `alerts`: see `Hello`.
         """
-        greeting = self._one(Hello(call, visit, alerts))
+        try:
+            greeting = self._one(Hello(call, visit, alerts))
+        except SiteFaultError as error:
+            if alerts is None or error.fault is not Fault.REFUSED:
+                raise
+            greeting = self._one(Hello(call, visit))  # an earlier plugin knows no alerts
         assert isinstance(greeting, Greeting)  # noqa: S101 - what `result_of` returns for Hello
         return greeting
 
@@ -262,6 +269,12 @@ class SyncClient:
         rotated = self._one(Rotate(public_key))
         assert isinstance(rotated, Rotated)  # noqa: S101 - what `result_of` returns for Rotate
         return rotated.public_key
+
+    def offer_address(self, bridge: str) -> AddressOffered:
+        """Offer another address of the bridge to the site's administrators."""
+        offered = self._one(Address(bridge))
+        assert isinstance(offered, AddressOffered)  # noqa: S101 - what `result_of` returns for Address
+        return offered
 
     def unpair(self) -> None:
         """End the pairing. A plugin that refuses the key is not paired with it any more."""

@@ -73,6 +73,24 @@ OF_PLUGIN = (
         ("plugin_stub/test_loader.py::TestLoader::test_says_why_it_cannot_be_installed",),
         wordpress="debian-mariadb",
     ),
+    Defence(
+        "an offered address of the bridge is used only where the bridge answers",
+        _WP_ADMIN,
+        "plugin_stub/new-address.php",
+        "if ( is_wp_error( $response ) || 200 !== $response['status'] ) {",
+        "if ( 'x' === PHP_OS ) {",
+        ("plugin_stub/test_new_address.py::TestOffer",),
+        wordpress="debian-mariadb",
+    ),
+    Defence(
+        "an administrator accepts the address that the notice has shown",
+        _WP_ADMIN,
+        "plugin_stub/new-address.php",
+        "if ( null === $offer || $offer['address'] !== $address ) {",
+        "if ( null === $offer ) {",
+        ("plugin_stub/test_new_address.py::TestOffer",),
+        wordpress="debian-mariadb",
+    ),
     # --- Sync protocol --------------------------------------------------------------------------------
     Defence(
         "values of an unpacked message",

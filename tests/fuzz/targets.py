@@ -183,6 +183,7 @@ _OPERATIONS: tuple[operations.Operation, ...] = (
     operations.Choices(operations.ChoiceKind.AUTHORS),
     operations.Sweep(after=0),
     operations.Rotate("A" * 43),
+    operations.Address("https://bridge.example.org"),
     operations.Unpair(),
     operations.Trash(1, "1", 1),
     operations.Delete(1, "1", 1),

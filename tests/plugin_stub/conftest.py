@@ -35,6 +35,7 @@ ON_ONE = {
     "test_moving": "debian-mariadb",
     "test_goodbye": "debian-mariadb",
     "test_rotation": "debian-mariadb",
+    "test_new_address": "debian-mariadb",
     "test_loader": "debian-mariadb",
     "test_predecessor": "debian-mariadb",
     "test_type": "playground-sqlite",

@@ -12,6 +12,7 @@ from core.model.meeting import MeetingKind
 from tests.plugin_stub.bridge_double import BridgeDouble, as_json
 from tests.plugin_stub.conftest import VCZAPI, sign_in
 from tests.plugin_stub.pairing import connect
+from tests.plugin_stub.sync import SyncClient
 from tests.plugin_stub.visitors import DAY, Writer, meeting, webinar, weekly
 
 if TYPE_CHECKING:
@@ -28,6 +29,14 @@ LIST = "wp-admin/edit.php"
 def writer(site: WordPress) -> Iterator[Writer]:
     with Writer(site) as made:
         yield made
+
+
+VERSIONS = [
+    ({"version": "9.0.0"}, "recommended", "Update it under Plugins"),
+    ({"version": "0.1.9"}, "recommended", "Have whoever runs the bridge update it"),
+    ({}, "recommended", "Have whoever runs the bridge update it"),  # version 0.1.0 does not tell it
+]
+"""Answers of bridges, what Site Health makes of them, and the next step."""
 
 
 class Admin:
@@ -146,9 +155,24 @@ class TestElsewhere:
         assert site.php(code)["status"] == "critical"
         with BridgeDouble() as bridge:
             connect(site, bridge.url)
-            bridge.respond = lambda _: as_json({})
+            version = site.php("return ZOOMBRIDGE_VERSION;")
+            for told, status, step in VERSIONS:
+                bridge.respond = lambda _, told=told: as_json(told)  # type: ignore[misc]
+                found = site.php(code)
+                assert found["status"] == status, told
+                assert step in found["description"], told
+            bridge.respond = lambda _: as_json({"version": version})
             found = site.php(code)
-        assert (found["status"], found["actions"]) == ("good", "")
+            assert (found["status"], found["actions"]) == ("good", "")
+            # The bridge speaks a newer version of the protocol.
+            sync = SyncClient(site)
+            assert sync.send({"op": "hello"}, zb=3).error == "update"
+            found = site.php(code)
+            assert found["status"] == "critical"
+            assert "too old for its bridge" in found["description"]
+            page = sign_in(site).get(f"{site.url}/wp-admin/plugins.php", timeout=600).text
+            assert "This plugin is too old for its bridge" in page
+            assert "Update it under Plugins" in page
         assert "zoombridge_connection" in site.php(
             "return apply_filters( 'site_status_tests', array() )['direct'];"
         )

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from tests.conftest import STUB_SLUG
-from tests.plugin_stub.bridge_double import BridgeDouble, BridgeResponse, html
+from tests.plugin_stub.bridge_double import BridgeDouble, BridgeResponse, as_json, html
 from tests.plugin_stub.conftest import sign_in
 from tests.plugin_stub.pairing import Admin
 from tests.plugin_stub.test_forward import BODIES, ZOOM, send
@@ -180,7 +180,8 @@ class TestLoader:
     def test_one_that_is_wanted_and_does_not_work_is_told_everywhere(
         self, paired: WordPress, bridge: BridgeDouble, admin: Admin, file: Path
     ) -> None:
-        bridge.respond = lambda _: html("<p>The page.</p>")
+        page_or_version = {"/stub/hello": as_json({"version": "0.2.0"})}
+        bridge.respond = lambda request: page_or_version.get(request.target, html("<p>The page.</p>"))
         admin.press_on_page("install_loader")
         states = []
         for code in (None, "<?php // ZOOMBRIDGE_LOADER\n", ""):

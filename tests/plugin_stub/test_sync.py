@@ -998,7 +998,13 @@ class TestCall:
         with pairing(sync, bridge.url):
             called = self.call(sync)
 
-        assert called == {"address": bridge.url, "reached": True, "status": 200, "message": ""}
+        assert called == {
+            "address": bridge.url,
+            "reached": True,
+            "status": 200,
+            "message": "",
+            "version": "0.1.0",
+        }
         [request] = bridge.requests
         assert (request.method, request.target, request.body) == ("GET", "/stub/hello", b"")
         assert request.is_signed

@@ -237,6 +237,38 @@ def renew_key(site: str, instance: Instance) -> None:
     click.echo(f"Renewed the key of {renewed.url}.")
 
 
+@site.command("offer-address")
+@click.argument("address")
+@sites_options
+@json_option
+@instance_options
+@click.pass_context
+def offer_address(
+    context: click.Context,
+    address: str,
+    sites: tuple[str, ...],
+    with_tag: str,
+    every: bool,
+    as_json: bool,
+    instance: Instance,
+) -> None:
+    """Offer ADDRESS, a new one of the bridge, to each SITE.
+
+    SITE is an address or ID. An administrator of the site accepts or declines it in wp-admin. The bridge has to answer there already; until it is
+    accepted, the site calls the former address.
+    """
+    require_sites(sites, with_tag, every)
+    named = list(sites)
+    if with_tag or every:
+        listed = instance.call(api.SITE_LIST, api.SiteListRequest(tag="" if every else with_tag))
+        named += [one.id for one in listed]
+    offered = [
+        instance.call(api.SITE_OFFER_ADDRESS, api.OfferAddress(site=name, address=address))
+        for name in dict.fromkeys(named)
+    ]
+    _print_changed(context, offered, as_json=as_json)
+
+
 @site.command("cancelled-pages")
 @click.argument("site")
 @click.option(

@@ -14,9 +14,10 @@ from core.monitoring import site_list
 from core.monitoring.site_list import SiteFilter
 from core.monitoring.throughput import COUNT_SECONDS
 from core.selftest import job as selftest_job
-from core.sites import apply_rules, health_check
+from core.sites import apply_rules, health_check, new_address
 from core.sites.disconnect import disconnect
 from core.sites.key_rotation import rotate
+from core.sites.pairing_codes import bridge_address
 from core.store.db import clock as store_clock
 from core.store.events import large_requests, quarantine
 from core.store.events.dismissal import Dismissible, dismiss
@@ -168,6 +169,17 @@ def renew_key(bridge: Bridge, request: api.SiteRequest) -> api.RenewedKey:
     return api.RenewedKey(url=site.url, renewed=rotate(bridge.store, site.id))
 
 
+def offer_address(bridge: Bridge, request: api.OfferAddress) -> api.ChangedSite:
+    """Offer a new address of the bridge to a site. Raises: UnknownSiteError, ZoomBridgeError for an address that is none."""
+    address = bridge_address(request.address)
+    with bridge.store.reading() as connection:
+        site = sites.find(connection, request.site, bridge.store.sealer)
+    offered = new_address.offer(bridge.store, site, address)
+    return api.ChangedSite(
+        id=site.id, url=site.url, outcome=offered.outcome, message=offered.message, tags=list(site.tags)
+    )
+
+
 def keep_cancelled_pages(bridge: Bridge, request: api.CancelledPages) -> api.SavedCancelledPages:
     """Save for how many days a site keeps the pages of cancelled meetings. Raises: UnknownSiteError, ZoomBridgeError."""
     if not 0 <= request.days <= rules.MOST_CANCELLED_DAYS:
@@ -271,6 +283,7 @@ IMPLEMENTATIONS = (
     Implementation(api.SITE_CHECK, check_site),
     Implementation(api.SITE_REMOVE, remove_site),
     Implementation(api.SITE_RENEW_KEY, renew_key),
+    Implementation(api.SITE_OFFER_ADDRESS, offer_address),
     Implementation(api.SITE_CANCELLED_PAGES, keep_cancelled_pages),
     Implementation(api.SELFTEST_START, start_selftest),
     Implementation(api.SELFTEST_STATUS, selftest_status),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from core import messages
+from core import __version__, messages
 from core.errors import (
     BadRequestError,
     ReplayedRequestError,
@@ -238,7 +238,7 @@ class HelloHandler(Handler):
         except REFUSALS as error:
             refuse_unsigned(self, error)
         else:
-            answer_signed(self, key, 200, {"code": "zoombridge_hello", "message": ""})
+            answer_signed(self, key, 200, {"code": "zoombridge_hello", "message": "", "version": __version__})
 
 
 def refusal(error: Exception) -> tuple[int, str]:

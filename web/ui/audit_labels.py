@@ -54,6 +54,8 @@ ACTIONS = {
     Action.SITE_CONNECTED: _("Site connected"),
     Action.SITE_REMOVED: _("Site disconnected"),
     Action.SITE_MOVED: _("Site moved"),
+    Action.BRIDGE_ADDRESS_OFFERED: _("New address of the bridge offered"),
+    Action.BRIDGE_ADDRESS: _("Site calls another address of the bridge"),
     Action.SITE_KEY: _("Key renewed"),
     Action.SITE_SERVER_PASSWORD: _("Password of the web server saved"),
     Action.ADDRESS_ALLOWED: _("Address inside a network allowed"),

@@ -453,6 +453,18 @@ def save_keys(connection: Connection, site: Site, key: str, next_key: str, seale
     return changed.rowcount == 1
 
 
+def save_bridge_url(connection: Connection, site: Site, url: str) -> bool:
+    """Store where a site calls the bridge, as it has told, unless it was paired anew since it was read; returns whether."""
+    changed = connection.execute(
+        update(sites)
+        .where(sites.c.id == site.id, sites.c.epoch == site.epoch, sites.c.bridge_url != url)
+        .values(bridge_url=url)
+    )
+    if changed.rowcount:
+        audit.record(connection, Action.BRIDGE_ADDRESS, site_id=site.id, address=url)
+    return changed.rowcount == 1
+
+
 def pause(connection: Connection, site_id: str, *, now: int) -> bool:
     """Write no page of a site until it is resumed. `now`: Unix milliseconds (UTC). Returns whether it was not paused."""
     is_running = sites.c.id == site_id, sites.c.paused_at.is_(None)

@@ -54,6 +54,7 @@ FIELDS: dict[str, dict[str, type]] = {
     "outcome": {"n": str},
     "choices": {"kind": str},
     "rotate": {"e": str},
+    "address": {"bridge": str},
     "unpair": {},
 }
 
@@ -128,6 +129,10 @@ class PluginDouble:
     loader: dict[str, Any] | None = None
     saving: bool = False  # VCZAPI's form saves a meeting
     paired: bool = True
+    version: str = "0.2.0"
+    unknown: tuple[str, ...] = ()  # operations and fields of `hello` that an earlier version does not know
+    offered: str = ""  # address of the bridge
+    declined: str = ""  # by an administrator
     bridge: dict[str, Any] = field(default_factory=lambda: dict(BRIDGE))  # what comes of a call of the bridge
     nonces_are_unique: bool = True
     writes: Counter[tuple[str, int, int]] = field(default_factory=Counter)
@@ -292,7 +297,8 @@ class PluginDouble:
 
     def _carry_out(self, operation: dict[str, Any], epoch: int) -> dict[str, Any]:
         self.step("before", operation)
-        if not _is_operation(operation):
+        known = not {operation["op"], *operation} & {*self.unknown}
+        if not known or not _is_operation(operation):
             return _fault("invalid")
         if "seq" in operation:
             return self._change(operation, (epoch, operation["seq"]))
@@ -304,6 +310,7 @@ class PluginDouble:
             "choices": lambda _: {"choices": [{"id": 1, "name": "admin"}]},
             "sweep": self._sweep,
             "rotate": self._rotate,
+            "address": self._address,
             "unpair": self._unpair,
         }
         return {"ok": True} | answers[operation["op"]](operation)
@@ -454,6 +461,13 @@ class PluginDouble:
         self.next_key = hmac.digest(extracted, info.encode() + b"\x01", "sha256").hex()
         return {"e": public}
 
+    def _address(self, operation: dict[str, Any]) -> dict[str, Any]:
+        self.offered = "" if operation["bridge"] == self.bridge["address"] else operation["bridge"]
+        return {
+            "bridge": self.bridge["address"],
+            "declined": self.offered != "" and self.offered == self.declined,
+        }
+
     def _hello(self, operation: dict[str, Any]) -> dict[str, Any]:
         called: dict[str, Any] = {"bridge": self.bridge} if operation.get("call") else {}
         if "visit" in operation:
@@ -462,7 +476,7 @@ class PluginDouble:
         return (
             called
             | {
-                "version": "0.2.0",
+                "version": self.version,
                 "home": self.home,
                 "type": "stub",
                 "page": f"{self.home}/wp-admin/edit.php?post_type=zoom-meetings&page=zoombridge",

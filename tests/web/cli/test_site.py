@@ -266,6 +266,24 @@ class TestRenewKey:
         assert "could not be reached" in ran.err
 
 
+class TestOfferAddress:
+    def test_says_of_each_site_what_came_of_it(self, run: Run, with_site: Site) -> None:
+        plugin = PluginDouble(with_site.key, "s1", with_site.url, time.time)
+        with NetworkDouble(plugin, with_site.rest_root, with_site.url):
+            ran = run("site", "offer-address", "https://new.example.org/", "--all")
+            assert ran.status == 0
+            assert f"done     s1  {with_site.url}\n    Its administrators are asked in wp-admin." in ran.out
+            assert plugin.offered == "https://new.example.org"
+            plugin.declined = plugin.offered
+            ran = run("site", "offer-address", "https://new.example.org", "s1")
+        assert (ran.status, "An administrator of the site has declined" in ran.out) == (1, True)
+
+    def test_needs_sites_and_an_address(self, run: Run, with_site: Site) -> None:
+        assert run("site", "offer-address", "https://new.example.org").status == 2
+        ran = run("site", "offer-address", "new.example.org", "s1")
+        assert (ran.status, "new.example.org" in ran.err) == (1, True)
+
+
 class TestCancelledPages:
     def test_are_kept_for_so_many_days(self, run: Run, with_site: Site, migrated_url: str) -> None:
         ran = run("site", "cancelled-pages", "s1.example.org", "--keep-days", "7")

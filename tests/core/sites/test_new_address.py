@@ -1,0 +1,90 @@
+"""A new address of the bridge is offered to a site, and known once the site calls it."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from core.sites import health_check, new_address
+from core.store import audit
+from core.store.audit import Action, AuditEntry, AuditFilter
+from core.store.db.engine import Store
+from core.store.job_sites import BulkOutcome
+from core.store.sites import sites
+from core.store.sites.sites import Site
+from tests.core.wordpress.network_double import NetworkDouble
+from tests.core.wordpress.plugin_double import PluginDouble
+
+HOME = "https://s1.example.org"
+NEW = "https://new.example.org"
+
+
+@pytest.fixture
+def wordpress(site: Site) -> Iterator[NetworkDouble]:
+    with NetworkDouble(PluginDouble(site.key, "s1", HOME, time.time), f"{HOME}/wp-json/", HOME) as network:
+        yield network
+
+
+def kept(store: Store) -> Site:
+    with store.reading() as connection:
+        return sites.load(connection, "s1", store.sealer)
+
+
+def offer(store: Store) -> tuple[BulkOutcome, str]:
+    result = new_address.offer(store, kept(store), NEW)
+    return result.outcome, result.message
+
+
+def entries(store: Store, action: Action) -> list[AuditEntry]:
+    with store.reading() as connection:
+        return audit.page(connection, AuditFilter(action=action), limit=100).entries
+
+
+class TestOffer:
+    def test_changes_nothing_until_the_site_calls_it(self, store: Store, wordpress: NetworkDouble) -> None:
+        health_check.check(store, "s1")
+        former = wordpress.plugin.bridge["address"]
+        assert kept(store).bridge_url == former
+
+        outcome, message = offer(store)
+        assert outcome is BulkOutcome.DONE
+        assert "wp-admin" in message
+        assert wordpress.plugin.offered == NEW
+        (entry,) = entries(store, Action.BRIDGE_ADDRESS_OFFERED)
+        assert entry.site_id == "s1"
+        health_check.check(store, "s1")
+        assert kept(store).bridge_url == former
+
+        wordpress.plugin.bridge = wordpress.plugin.bridge | {"address": NEW}
+        health_check.check(store, "s1")
+        assert kept(store).bridge_url == NEW
+        assert len(entries(store, Action.BRIDGE_ADDRESS)) == 2
+        assert offer(store)[0] is BulkOutcome.SKIPPED
+
+    def test_an_address_that_does_not_lead_here_is_not_taken_over(
+        self, store: Store, wordpress: NetworkDouble
+    ) -> None:
+        health_check.check(store, "s1")
+        before = kept(store).bridge_url
+        wordpress.plugin.bridge = {"address": NEW, "reached": False, "status": None, "message": "Away."}
+        health_check.check(store, "s1")
+        assert kept(store).bridge_url == before
+
+    def test_that_was_declined_is_said(self, store: Store, wordpress: NetworkDouble) -> None:
+        wordpress.plugin.declined = NEW
+        outcome, message = offer(store)
+        assert outcome is BulkOutcome.FAILED
+        assert "declined" in message
+        assert not entries(store, Action.BRIDGE_ADDRESS_OFFERED)
+
+    def test_to_a_plugin_that_knows_no_offers(self, store: Store, wordpress: NetworkDouble) -> None:
+        wordpress.plugin.unknown = ("address",)
+        outcome, message = offer(store)
+        assert outcome is BulkOutcome.FAILED
+        assert "Update the plugin" in message
+
+    def test_to_a_site_that_is_away(self, store: Store, wordpress: NetworkDouble) -> None:
+        wordpress.fates.append(("request lost", 0))
+        outcome, message = offer(store)
+        assert outcome is BulkOutcome.FAILED
+        assert "could not be reached" in message
