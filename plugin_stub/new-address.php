@@ -155,5 +155,5 @@ function zoombridge_decide_offered_address( string $address, bool $is_accepted )
 	/* translators: %s: address of the bridge. */
 	$text = __( 'The bridge is called at %s from now on.', 'meetings-bridge-for-zoom' );
 	zoombridge_set_flash( 'done', '', sprintf( $text, $address ) );
-	zoombridge_request( 'POST', '/stub/changed' ); // The bridge looks at the site at once, and learns of it.
+	zoombridge_nudge_bridge(); // It checks the site then, and learns of it.
 }

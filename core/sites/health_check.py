@@ -23,6 +23,7 @@ from core.sites.plugin_versions import plugin_finding
 from core.sites.vczapi_versions import vczapi_findings
 from core.store.alerts import open_alerts
 from core.store.db import clock as store_clock
+from core.store.db import settings
 from core.store.events import quarantine
 from core.store.posts import standing, visits
 from core.store.sites import health, rules, sites, sweeps, zoom_secrets
@@ -155,8 +156,7 @@ def _store_answer(
     sweeps.record_visit(connection, site, greeting.visit)
     sites.save_home(connection, site.id, greeting.home)
     sites.save_settings_page(connection, site.id, greeting.page)
-    if greeting.bridge is not None and greeting.bridge.reached:
-        sites.save_bridge_url(connection, site, greeting.bridge.address)
+    _note_bridge_address(connection, site, greeting)
     if client.doorway != site.doorway:
         sites.save_doorway(connection, site.id, client.doorway)
     if client.info is not None and (lift or site.fault not in (Fault.SERVER, Fault.THROTTLED)):
@@ -168,6 +168,15 @@ def _store_answer(
         )
         if sites.record_check(connection, renewed) and renewed.extensions != site.extensions:
             apply_rules.adapt_to_plugins(connection, site.id, now=now)
+
+
+def _note_bridge_address(connection: Connection, site: Site, greeting: Greeting) -> None:
+    """Store where the site calls the bridge. Links lead there, so only an address counts that the bridge has offered."""
+    called = greeting.bridge
+    if called is None or not called.reached or called.address == site.bridge_url:
+        return
+    if called.address in settings.offered_addresses(connection):
+        sites.save_bridge_url(connection, site, called.address)
 
 
 def _store_fault(connection: Connection, site: Site, error: SiteFaultError, *, now: int) -> None:

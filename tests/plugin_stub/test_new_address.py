@@ -80,10 +80,8 @@ class TestOffer:
             assert (done.kind, new.url in done.text) == ("success", True)
             assert bridge_of(site) == new.url
             assert (stored(site) or {})["key"] == KEY
-            hello, changed = new.requests
-            assert [hello.target, changed.target] == ["/stub/hello", "/stub/changed"]
-            assert hello.is_signed
-            assert changed.is_signed
+            [hello], [nudge] = new.requests, new.wait_for_nudges(1)
+            assert (hello.target, hello.is_signed, nudge.is_signed) == ("/stub/hello", True, True)
             assert asked(admin) == []
             assert offer(new.url) == {"bridge": new.url, "declined": False}
             assert asked(admin) == []

@@ -33,6 +33,8 @@ _NAMES_REMOVED_TO = "names_removed_to"
 TABLES_TO_REWRITE = "tables_to_rewrite"
 _CALENDAR_SECRET = "calendar_secret"  # noqa: S105 - the name of a setting
 _PUBLIC_URL = "public_url"
+_OFFERED_ADDRESSES = "offered_addresses"
+_MOST_OFFERED = 20
 _MOVED_TO, _MOVED_FROM = "moved_to", "moved_from"
 _READINESS_CHECKED_AT = "readiness_checked_at"
 
@@ -99,6 +101,18 @@ def public_url(connection: Connection) -> str:
 def save_public_url(connection: Connection, url: str) -> None:
     """Save the bridge's address for browsers and sites."""
     _change(connection, {_PUBLIC_URL: public_url(connection)}, {_PUBLIC_URL: url})
+
+
+def offered_addresses(connection: Connection) -> list[str]:
+    """Return the addresses of the bridge that were offered to sites, the newest first."""
+    found = _all(connection, (_OFFERED_ADDRESSES,)).get(_OFFERED_ADDRESSES)
+    return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
+
+
+def note_offered_address(connection: Connection, url: str) -> None:
+    """Store that an address of the bridge is offered to sites. Only the newest ones are kept."""
+    known = [one for one in offered_addresses(connection) if one != url]
+    _save(connection, {_OFFERED_ADDRESSES: [url, *known[: _MOST_OFFERED - 1]]})
 
 
 def names_removed_to(connection: Connection) -> int:

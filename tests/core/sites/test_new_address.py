@@ -43,9 +43,7 @@ def entries(store: Store, action: Action) -> list[AuditEntry]:
 class TestOffer:
     def test_changes_nothing_until_the_site_calls_it(self, store: Store, wordpress: NetworkDouble) -> None:
         health_check.check(store, "s1")
-        former = wordpress.plugin.bridge["address"]
-        assert kept(store).bridge_url == former
-
+        former = kept(store).bridge_url
         outcome, message = offer(store)
         assert outcome is BulkOutcome.DONE
         assert "wp-admin" in message
@@ -58,17 +56,26 @@ class TestOffer:
         wordpress.plugin.bridge = wordpress.plugin.bridge | {"address": NEW}
         health_check.check(store, "s1")
         assert kept(store).bridge_url == NEW
-        assert len(entries(store, Action.BRIDGE_ADDRESS)) == 2
+        assert len(entries(store, Action.BRIDGE_ADDRESS)) == 1
         assert offer(store)[0] is BulkOutcome.SKIPPED
 
-    def test_an_address_that_does_not_lead_here_is_not_taken_over(
-        self, store: Store, wordpress: NetworkDouble
+    @pytest.mark.parametrize("was_offered", [True, False])
+    def test_is_believed_only_where_it_leads_here_and_was_offered(
+        self, store: Store, wordpress: NetworkDouble, was_offered: bool
     ) -> None:
-        health_check.check(store, "s1")
+        """Links lead there, so a site cannot choose it."""
+        if was_offered:
+            offer(store)
         before = kept(store).bridge_url
-        wordpress.plugin.bridge = {"address": NEW, "reached": False, "status": None, "message": "Away."}
+        called = {"reached": False, "status": None, "message": "Away."} if was_offered else {}
+        wordpress.plugin.bridge = wordpress.plugin.bridge | {"address": NEW} | called
         health_check.check(store, "s1")
         assert kept(store).bridge_url == before
+
+    def test_to_a_site_that_calls_it_already(self, store: Store, wordpress: NetworkDouble) -> None:
+        wordpress.plugin.bridge = wordpress.plugin.bridge | {"address": NEW}
+        assert offer(store)[0] is BulkOutcome.SKIPPED
+        assert kept(store).bridge_url == NEW
 
     def test_that_was_declined_is_said(self, store: Store, wordpress: NetworkDouble) -> None:
         wordpress.plugin.declined = NEW
