@@ -254,8 +254,8 @@ def offer_address(
 ) -> None:
     """Offer ADDRESS, a new one of the bridge, to each SITE.
 
-    SITE is an address or ID. An administrator of the site accepts or declines it in wp-admin. The bridge has to answer there already; until it is
-    accepted, the site calls the former address.
+    SITE is an address or ID. An administrator of the site accepts or declines it in wp-admin. The bridge has to answer
+    there already; until it is accepted, the site calls the former address.
     """
     require_sites(sites, with_tag, every)
     named = list(sites)
