@@ -53,6 +53,10 @@ if TYPE_CHECKING:
     from core.wordpress.sync_client import SiteInfo, SyncClient
 
 _WORKERS = 8
+# Sites that answer late have workers of their own, so that they delay no others. An attempt that takes longer than
+# this becomes one of theirs, and so do the next ones of its site, until one is quicker.
+_SLOW_SECONDS = 2.0
+_SLOW_WORKERS = 16
 PER_SITE = 2  # concurrent requests: WordPress hosts run few workers, and visitors need them
 # Batches that are claimed and rendered meanwhile, so that the site does not wait for the bridge.
 _READY_PER_SITE = 1
@@ -119,6 +123,18 @@ class _Told:
     info: SiteInfo | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Lane:
+    """The workers for sites that answer in time, or for `among`, those that do not: how many are free.
+
+    Sites in `busy` have enough batches, or belong to the other lane.
+    """
+
+    free: int
+    busy: list[str]
+    among: list[str] | None = None
+
+
 @dataclass(slots=True)
 class MirrorWorker:
     """Write posts in threads of its own. `connect` creates a site's client, `chance` the jitter of retries.
@@ -138,7 +154,9 @@ class MirrorWorker:
     _owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}")
     thread: WorkerThread = field(init=False)
     _pool: ThreadPoolExecutor | None = None
-    _batches: dict[str, int] = field(default_factory=dict)  # by site, those claimed and not done
+    # By site, when each of its batches that is not done was claimed, in monotonic seconds.
+    _batches: dict[str, list[float]] = field(default_factory=dict)
+    _slow: set[str] = field(default_factory=set)  # sites whose last batch took long
     _request_slots: dict[str, threading.Semaphore] = field(default_factory=dict)
     _broken: dict[str, set[int]] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
@@ -153,7 +171,7 @@ class MirrorWorker:
         if self.store.is_exclusive:
             # An earlier process may have died while it held claims, and no other process can hold one.
             self.store.write(queue.expire_all_leases)
-        self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="mirror")
+        self._pool = ThreadPoolExecutor(_WORKERS + _SLOW_WORKERS, thread_name_prefix="mirror")
         self.thread.start()
 
     def wake(self) -> None:
@@ -353,26 +371,34 @@ class MirrorWorker:
 
     def _submit_due(self) -> float:
         """Claim due posts and submit them to the pool; return how many seconds nothing more is due."""
-        busy, free = self._busy()
-        if free <= 0:
-            return _LONGEST_WAIT_SECONDS
+        return min(self._submit(lane) for lane in self._lanes())
+
+    def _submit(self, lane: _Lane) -> float:
+        """Claim and submit due posts of the sites of a lane; return how many seconds nothing more of them is due."""
+        if lane.free <= 0:
+            return (
+                _SLOW_SECONDS  # until then one of its batches has ended, which wakes the thread, or is slow
+            )
         with self.store.reading() as connection:
             now = self._now(connection)
-            next_due = queue.next_due(connection, busy=busy)
+            next_due = queue.next_due(connection, busy=lane.busy, among=lane.among)
         if next_due is None:
             return _LONGEST_WAIT_SECONDS
         if next_due > now:
             return min((next_due - now) / 1000, _LONGEST_WAIT_SECONDS)
-        claims = self.store.write(partial(self._claim, limit=free, busy=busy))
+        claims = self.store.write(partial(self._claim, limit=lane.free, busy=lane.busy, among=lane.among))
         assert self._pool is not None  # noqa: S101 - created by `start`
         for site_id in dict.fromkeys(claim.site_id for claim in claims):
+            claimed_at = time.monotonic()
             with self._guard:
-                self._batches[site_id] = self._batches.get(site_id, 0) + 1
+                self._batches.setdefault(site_id, []).append(claimed_at)
             batch = [claim for claim in claims if claim.site_id == site_id]
-            self._pool.submit(self._mirror_in_pool, site_id, batch)
+            self._pool.submit(self._mirror_in_pool, site_id, batch, claimed_at)
         return 0.0 if claims else _RETRY_SECONDS
 
-    def _claim(self, connection: Connection, *, limit: int, busy: list[str]) -> list[Claim]:
+    def _claim(
+        self, connection: Connection, *, limit: int, busy: list[str], among: list[str] | None = None
+    ) -> list[Claim]:
         now = self._now(connection)
         return queue.claim(
             connection,
@@ -382,22 +408,29 @@ class MirrorWorker:
             lease_until=now + int(self.lease_seconds * 1000),
             room=limit,
             busy=busy,
+            among=among,
             at_once=MOST_AT_ONCE,
         )
 
-    def _busy(self) -> tuple[list[str], int]:
-        """Return the sites that have enough batches, and the number of free workers."""
+    def _lanes(self) -> list[_Lane]:
+        """Return the lane of the sites that answer in time, and that of the slow ones, if there are any."""
+        late = time.monotonic() - _SLOW_SECONDS
         with self._guard:
             most = PER_SITE + _READY_PER_SITE
-            busy = [site_id for site_id, count in self._batches.items() if count >= most]
-            return busy, _WORKERS - sum(self._batches.values())
+            busy = [site_id for site_id, batches in self._batches.items() if len(batches) >= most]
+            slow = self._slow | {site_id for site_id, batches in self._batches.items() if batches[0] < late}
+            of_slow = sum(len(batches) for site_id, batches in self._batches.items() if site_id in slow)
+            others = sum(len(batches) for batches in self._batches.values()) - of_slow
+        room = _WORKERS + _SLOW_WORKERS - of_slow - others
+        prompt = _Lane(min(_WORKERS - others, room), [*busy, *slow])
+        return [prompt, _Lane(_SLOW_WORKERS - of_slow, busy, sorted(slow))] if slow else [prompt]
 
     def _request_slot(self, site_id: str) -> threading.Semaphore:
         """Return the semaphore that limits the concurrent requests to a site."""
         with self._guard:
             return self._request_slots.setdefault(site_id, threading.Semaphore(PER_SITE))
 
-    def _mirror_in_pool(self, site_id: str, claims: list[Claim]) -> None:
+    def _mirror_in_pool(self, site_id: str, claims: list[Claim], claimed_at: float) -> None:
         try:
             self.mirror(claims)
         except Exception:
@@ -405,9 +438,13 @@ class MirrorWorker:
             logger.exception("mirror_failed", site=site_id)
         finally:
             with self._guard:
-                self._batches[site_id] -= 1
+                self._batches[site_id].remove(claimed_at)
                 if not self._batches[site_id]:
                     del self._batches[site_id]
+                if time.monotonic() - claimed_at > _SLOW_SECONDS:
+                    self._slow.add(site_id)
+                else:
+                    self._slow.discard(site_id)
             self.wake()
 
     def _now(self, connection: Connection) -> int:

@@ -104,6 +104,7 @@ sites = Table(
     Column("template", Text),
     Column("departed_at", BigInteger),
     Index(None, "check_due_at"),
+    Index(None, "blocked_until"),
 )
 
 # What is known to hold about the health of a site, and since when: see core.store.sites.health.
@@ -350,6 +351,7 @@ meetings = Table(
 # What the events made that the log no longer holds: where a meeting is folded from.
 meeting_baselines = Table("meeting_baselines", metadata, *_state())
 
+_IS_LEASED = "lease_until > 0"
 _IS_OPEN = "fault IS NOT NULL OR wanted > written OR reason IS NOT NULL OR state = 'detached'"
 posts = Table(
     "posts",
@@ -397,6 +399,8 @@ posts = Table(
         ["account_id", "number"], ["meetings.account_id", "meetings.number"], name="fk_posts_meeting"
     ),
     Index(None, "due_at"),
+    Index(None, "site_id", "due_at", "number"),  # what a site's next posts are, however many wait
+    Index("ix_posts_leased", "lease_until", sqlite_where=text(_IS_LEASED), postgresql_where=text(_IS_LEASED)),
     Index(None, "account_id", "number"),
     Index(None, "number", "account_id"),  # which account owns a number, on any site
     # What waits, fails or is not to be shown: few among many, of which the pages tell.

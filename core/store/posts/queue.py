@@ -42,7 +42,7 @@ from core.zoom.probe import is_probe
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import BindParameter, ColumnElement, Connection
 
     from core.store.db.encryption import Sealer
 
@@ -276,77 +276,108 @@ def claim(
     lease_until: int,
     room: int,
     busy: Collection[str],
+    among: Collection[str] | None = None,
     at_once: int = 1,
 ) -> list[Claim]:
     """Lease due posts of up to `room` sites that are neither blocked, paused nor in `busy`, the longest due first.
 
+    Of the sites in `among`, if that is given.
+
     Up to `at_once` posts per site, so that sites take turns; a single one of a site whose last request failed, to
     probe whether it works again. A post that failed by itself before is leased alone, too.
     """
-    turn = (
-        func.row_number()
-        .over(partition_by=posts.c.site_id, order_by=(posts.c.due_at, posts.c.number))
-        .label("turn")
-    )
-    probed = posts.alias("probed")
-    being_probed = (
-        select(probed.c.number)
-        .where(probed.c.site_id == sites.c.id, probed.c.lease_until > now)
-        .correlate(sites)
-        .exists()
-    )
-    due = (
-        select(
-            posts.c.site_id,
-            posts.c.number,
-            posts.c.due_at,
-            posts.c.attempts,
-            sites.c.failures,
-            turn,
-        )
-        .join(sites, sites.c.id == posts.c.site_id)
-        .where(
-            posts.c.due_at <= now,
-            posts.c.lease_until <= now,
-            sites.c.blocked_until <= now,
-            sites.c.paused_at.is_(None),
-            posts.c.site_id.not_in(list(busy)),
-            or_(sites.c.failures == 0, ~being_probed),
-        )
-        .subquery()
-    )
-    rows = connection.execute(
-        select(due.c.site_id, due.c.number, due.c.attempts)
-        .where(due.c.turn <= case((due.c.failures > 0, 1), else_=at_once))
-        .order_by(due.c.due_at, due.c.number)
-    ).all()
-    chosen = list(dict.fromkeys(row.site_id for row in rows))[:room]
-    # A post that failed by itself may fail the others in its request, so it goes alone.
-    firsts = {row.site_id: row for row in reversed(rows)}
-    order = [
-        tuple(row[:2])
-        for row in rows
-        if row.site_id in chosen
-        and (row is firsts[row.site_id] or not firsts[row.site_id].attempts + row.attempts)
-    ]
+    order: list[tuple[str, int]] = []
+    passed_over = set(busy)
+    for _ in range(room):
+        chosen = _next_site(connection, now=now, busy=passed_over, among=among)
+        if chosen is None:
+            break
+        site_id, failures = chosen
+        passed_over.add(site_id)
+        order += _longest_due(connection, site_id, now=now, limit=1 if failures else at_once)
     # Other processes choose at the same time: posts that one of them has leased or just finished are skipped.
-    key = tuple_(posts.c.site_id, posts.c.number)
-    is_free = and_(posts.c.due_at <= now, posts.c.lease_until <= now)
     free = connection.execute(
         select(posts.c.site_id, posts.c.number, or_(posts.c.in_doubt, posts.c.owner.is_not(None)))
-        .where(key.in_(order), is_free)
+        .where(_has_place(order), posts.c.due_at <= now, posts.c.lease_until <= now)
         .with_for_update(skip_locked=True)
     )
     # An owner whose lease has expired died, and may have written.
     doubts = {tuple(row[:2]): bool(row[2]) for row in free}
     taken = connection.execute(
         update(posts)
-        .where(key.in_(list(doubts)), is_free)
+        .where(_has_place(doubts))
         .values(owner=owner, lease_until=lease_until, epoch=posts.c.epoch + 1)
         .returning(posts)
     )
     claims = [_claim(row, sealer, in_doubt=doubts[row.site_id, row.number]) for row in taken]
     return sorted(claims, key=lambda claim: order.index((claim.site_id, claim.number)))
+
+
+def _next_site(
+    connection: Connection, *, now: int, busy: Collection[str], among: Collection[str] | None
+) -> tuple[str, int] | None:
+    """Return the site whose post has been due longest, of those that take requests, and its failures in a row.
+
+    It follows the index of `due_at` up to the first such post, so that its cost does not grow with the number of sites.
+    """
+    probed = posts.alias("probed")
+    leased = select(probed.c.site_id).where(probed.c.lease_until > 0, probed.c.lease_until > now)
+    takes_requests = _site_where(
+        sites.c.paused_at.is_(None),
+        sites.c.blocked_until <= now,
+        or_(sites.c.failures == 0, sites.c.id.not_in(leased)),
+    )
+    failures = select(sites.c.failures).where(sites.c.id == posts.c.site_id).scalar_subquery()
+    found = connection.execute(
+        select(posts.c.site_id, failures)
+        .where(
+            posts.c.due_at <= now,
+            posts.c.lease_until <= now,
+            posts.c.site_id.not_in(list(busy)) if among is None else posts.c.site_id.in_({*among} - {*busy}),
+            takes_requests,
+        )
+        .order_by(posts.c.due_at)
+        .limit(1)
+    ).one_or_none()
+    return None if found is None else (found[0], found[1])
+
+
+def _has_place(places: Collection[tuple[str, int]]) -> ColumnElement[bool]:
+    """Return the condition for these posts (site and number).
+
+    Site by site: for pairs of values SQLite would look at all posts of each site.
+    """
+    numbers: dict[str, list[int]] = {}
+    for site_id, number in places:
+        numbers.setdefault(site_id, []).append(number)
+    return or_(
+        false(),
+        *(
+            and_(posts.c.site_id == site_id, posts.c.number.in_(of_site))
+            for site_id, of_site in numbers.items()
+        ),
+    )
+
+
+def _site_where(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition that a post's site is such. A join would let the database begin with all sites."""
+    return select(sites.c.id).where(sites.c.id == posts.c.site_id, *conditions).correlate(posts).exists()
+
+
+def _longest_due(connection: Connection, site_id: str, *, now: int, limit: int) -> list[tuple[str, int]]:
+    """Return the keys of the posts of a site that are to be leased together, the longest due first."""
+    rows = connection.execute(
+        select(posts.c.number, posts.c.attempts)
+        .where(posts.c.site_id == site_id, posts.c.due_at <= now, posts.c.lease_until <= now)
+        .order_by(posts.c.due_at, posts.c.number)
+        .limit(limit)
+    ).all()
+    # A post that failed by itself may fail the others in its request, so it goes alone.
+    return [
+        (site_id, number)
+        for place, (number, attempts) in enumerate(rows)
+        if not place or not rows[0].attempts + attempts
+    ]
 
 
 def finish(
@@ -472,25 +503,59 @@ def has_key(site_id: str, named: Collection[tuple[str, int]]) -> ColumnElement[b
     )
 
 
-def next_due(connection: Connection, *, busy: Collection[str]) -> int | None:
-    """Return when the next post is due on a site that is not `busy` (ms since 1970, UTC); None for never."""
-    earliest: int | None = connection.scalar(_next_due(connection.dialect.name), {"busy": list(busy)})
-    return earliest
+def next_due(
+    connection: Connection, *, busy: Collection[str], among: Collection[str] | None = None
+) -> int | None:
+    """Return when the next post is due on a site that is not `busy` (ms since 1970, UTC); None for never.
+
+    On a site in `among`, if that is given.
+    """
+    values = {"named": list(busy) if among is None else sorted({*among} - {*busy})}
+    statements = _next_due(connection.dialect.name, is_among=among is not None)
+    found = [connection.scalar(statement, values) for statement in statements]
+    return min((moment for moment in found if moment is not None), default=None)
 
 
 @cache
-def _next_due(dialect: str) -> Any:
-    """Return the statement of `next_due`, made once."""
-    moment = func.max if dialect == "sqlite" else func.greatest
-    return (
-        select(func.min(moment(posts.c.due_at, posts.c.lease_until, sites.c.blocked_until)))
-        .join(sites, sites.c.id == posts.c.site_id)
-        .where(
-            posts.c.due_at.is_not(None),
-            sites.c.paused_at.is_(None),
-            posts.c.site_id.not_in(bindparam("busy", expanding=True)),
-        )
+def _next_due(dialect: str, *, is_among: bool) -> tuple[Any, Any, Any]:
+    """Return the statements of `next_due`, made once: of sites that are not blocked, of blocked ones, of leased posts.
+
+    Each finds few rows by an index, however many sites and posts there are.
+    """
+    latest = func.max if dialect == "sqlite" else func.greatest
+    named: BindParameter[Any] = bindparam("named", expanding=True)
+    is_others = posts.c.site_id.in_(named) if is_among else posts.c.site_id.not_in(named)
+    is_free = and_(posts.c.due_at >= 0, posts.c.lease_until == 0)
+    is_paused = sites.c.paused_at.is_not(None)
+    of_open = (
+        select(posts.c.due_at)
+        .where(is_free, is_others, _site_where(~is_paused, sites.c.blocked_until == 0))
+        .order_by(posts.c.due_at)
+        .limit(1)
     )
+    first = (
+        select(posts.c.due_at)
+        .where(posts.c.site_id == sites.c.id, is_free, is_others)
+        .order_by(posts.c.due_at)
+        .limit(1)
+        .correlate(sites)
+        .scalar_subquery()
+    )
+    blocked = (
+        select(sites.c.blocked_until, first.label("first"))
+        .where(sites.c.blocked_until > 0, ~is_paused)
+        .subquery()
+    )
+    of_blocked = select(func.min(latest(blocked.c.first, blocked.c.blocked_until))).where(
+        blocked.c.first.is_not(None)
+    )
+    until = select(sites.c.blocked_until).where(sites.c.id == posts.c.site_id).scalar_subquery()
+    leased = (
+        select(latest(posts.c.due_at, posts.c.lease_until, until).label("moment"))
+        .where(posts.c.lease_until > 0, posts.c.due_at >= 0, is_others, _site_where(~is_paused))
+        .subquery()
+    )
+    return of_open, of_blocked, select(func.min(leased.c.moment))
 
 
 def expire_leases(connection: Connection, owner: str) -> None:

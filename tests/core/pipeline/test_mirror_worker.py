@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from core.errors import Fault, SiteFaultError
 from core.model.rules import Rules
 from core.pipeline.fold_worker import FoldWorker
-from core.pipeline.mirror_worker import PER_SITE, MirrorWorker, retry_delay
+from core.pipeline.mirror_worker import _WORKERS, PER_SITE, MirrorWorker, retry_delay
 from core.store.db.engine import Store
 from core.store.db.schema import posts as table
 from core.store.events import log
@@ -599,6 +599,32 @@ class TestThreads:
             assert len(asking) == PER_SITE
             answered.set()
             eventually(lambda: len(double.posts) >= (PER_SITE + 1) * MOST_AT_ONCE)
+        finally:
+            answered.set()
+            bench.mirror.stop()
+
+    def test_of_sites_that_answer_late_delay_no_other(self, bench: Bench, store: Store) -> None:
+        slow = [f"slow{index}" for index in range(_WORKERS)]
+        answered, entered = threading.Event(), threading.Semaphore(0)
+
+        def hold(_: PostOperation) -> SiteFaultError | None:
+            entered.release()
+            answered.wait(600)
+            return None
+
+        for place, site_id in enumerate(slow):
+            connected(store, site_id)
+            granted(store, f"Account{place}", site_id)
+            bench.doubles[site_id] = SiteDouble(on_operation=hold)
+            bench.happens(place + 1, site_id=site_id, account_id=f"Account{place}")
+        bench.mirror.start()
+        try:
+            for _ in slow:
+                assert entered.acquire(timeout=600)
+            bench.happens(100)
+            bench.mirror.wake()
+            eventually(lambda: "s1" in bench.doubles and bool(bench.doubles["s1"].posts))
+            assert all(not bench.doubles[site_id].posts for site_id in slow), "they have not answered yet"
         finally:
             answered.set()
             bench.mirror.stop()

@@ -283,6 +283,19 @@ class TestNextDue:
     def test_leaves_busy_sites_out(self, two_sites: Store) -> None:
         assert next_due(two_sites, "s1", "s2") is None
 
+    def test_is_of_some_sites_only(self, two_sites: Store) -> None:
+        want(two_sites, 4, now=40)
+        two_sites.write(
+            lambda connection: connection.execute(
+                update(table).where(table.c.site_id == "s2").values(due_at=70)
+            )
+        )
+        with two_sites.reading() as connection:
+            assert queue.next_due(connection, busy=[], among=["s2"]) == 70
+            assert queue.next_due(connection, busy=["s2"], among=["s2"]) is None
+        assert {taken.site_id for taken in claim(two_sites, among=["s2"])} == {"s2"}
+        assert claim(two_sites, among=["s2"], busy=["s2"]) == []
+
 
 class TestRelease:
     @pytest.mark.parametrize(
