@@ -13,6 +13,7 @@ from bench.events import SECRET, story
 from bench.figures import Figure, at_least, at_most, middle
 from bench.load import Load, LoadError, load, prepare
 from bench.place import ROUTE, Place, folder
+from bench.price import price_of_checks
 from bench.site import INSIDE, fast_site
 from bench.verify import missing
 from tests.running import RunningBridge
@@ -64,6 +65,7 @@ def against_plain(scale: Scale, say: Say) -> list[Figure]:
         f"{middle(one.p99 for one in bridge_loads):.0f} ms against "
         f"{middle(one.p99 for one in plain_loads):.0f} ms"
     )
+    say(f"an event costs: {price_of_checks()}")
     return [
         at_least("durable acknowledgement / no storage, events/s", rate, 0.75, seen),
         at_most("durable acknowledgement / no storage, p99", slowest, 3, seen_slowest),

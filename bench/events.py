@@ -13,7 +13,7 @@ from core.zoom.scenarios import lifecycle
 from core.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 SECRET = "Secret-Token-Of-The-Benchmarks"
 ACCOUNT = "DemoAccount-000000000A"
@@ -30,18 +30,29 @@ class Event:
     body: bytes
 
     @property
+    def topic(self) -> str:
+        """The meeting's topic from then on."""
+        return str(json.loads(self.body)["payload"]["object"]["topic"])
+
+    @property
     def digest(self) -> str:
         """What the log knows it by."""
         return envelope.digest(envelope.parse(self.body))
 
 
 def story(
-    *, meetings: int = MEETINGS, first_at: int | None = None, start: int = 0, first_number: int = FIRST_NUMBER
+    *,
+    meetings: int = MEETINGS,
+    first_at: int | None = None,
+    start: int = 0,
+    first_number: int = FIRST_NUMBER,
+    accounts: Sequence[str] = (ACCOUNT,),
 ) -> Iterator[Event]:
     """Yield events without end: each meeting is made, then changed again and again, all in turn.
 
     No two are alike; they happened a millisecond after one another, from `first_at` on (default: now).
-    `start` skips as many, so that a later round goes on where an earlier one ended.
+    `start` skips as many, so that a later round goes on where an earlier one ended. The meetings are of the `accounts`
+    in turn.
     """
     now = datetime.now(UTC)
     first_at = int(now.timestamp() * 1000) if first_at is None else first_at
@@ -52,7 +63,9 @@ def story(
         turn, which = divmod(index, meetings)
         number, at = first_number + which, first_at + index
         document = made if turn == 0 else changed
-        yield Event(number, at, json.dumps(_about(document, number, at, turn), ensure_ascii=False).encode())
+        told = _about(document, number, at, turn)
+        told["payload"]["account_id"] = accounts[which % len(accounts)]
+        yield Event(number, at, json.dumps(told, ensure_ascii=False).encode())
         index += 1
 
 

@@ -25,6 +25,8 @@ class Scale:
     imported: int  # meetings of an account, and the users who have them
     hosts: int
     import_kills: int
+    sites: int  # the most of whose posts claims and writes are timed
+    minutes: float  # that a bridge is left alone
     within: float = inf  # seconds for the kills and for the events: then what was done until then counts
 
 
@@ -39,6 +41,8 @@ SHORT = Scale(
     imported=200,
     hosts=10,
     import_kills=1,
+    sites=100,
+    minutes=0.5,
 )
 USUAL = Scale(
     seconds=6,
@@ -51,6 +55,8 @@ USUAL = Scale(
     imported=2_000,
     hosts=100,
     import_kills=3,
+    sites=1_000,
+    minutes=3,
 )
 WHOLE = Scale(
     seconds=6,
@@ -63,6 +69,8 @@ WHOLE = Scale(
     imported=10_000,
     hosts=500,
     import_kills=5,
+    sites=1_000,
+    minutes=10,
 )
 
 

@@ -27,7 +27,7 @@ _EVENTS_OF_A_MEETING = 20
 _FOLDED_SECONDS = 600
 _LEAST_PER_SECOND = 50  # events; the load ends as soon as all are sent, and a machine may be busy
 _APART = 10_000_000
-_KEEP = ("--keep-events", "100000000", "--log-level", "error")
+KEEP = ("--keep-events", "100000000", "--log-level", "error")
 _DAY = 24 * 3600 * 1000
 
 
@@ -41,8 +41,8 @@ def full_log(scale: Scale, say: Say) -> list[Figure]:
         fill(places["full"], scale.held, say)
         first_at = int(time.time() * 1000)
         with (
-            RunningBridge(places["empty"].data, *_KEEP) as empty,
-            RunningBridge(places["full"].data, *_KEEP) as full,
+            RunningBridge(places["empty"].data, *KEEP) as empty,
+            RunningBridge(places["full"].data, *KEEP) as full,
         ):
             for number in range(scale.rounds):
                 events = story(first_at=first_at, start=number * _APART)
@@ -69,7 +69,7 @@ def memory(scale: Scale, say: Say) -> list[Figure]:
     with folder() as made:
         place = Place(made / "bridge")
         place.add_site_that_is_down()
-        with RunningBridge(place.data, *_KEEP) as bridge:
+        with RunningBridge(place.data, *KEEP) as bridge:
             first_at = int(time.time() * 1000)
             events = story(first_at=first_at)
             until = time.monotonic() + scale.within

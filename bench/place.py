@@ -6,17 +6,20 @@ import shutil
 import tempfile
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from bench.events import SECRET
-from core.store.db import postgresql, sqlite
+from bench.sites import KEY, site_id
+from core.store.db import postgresql, schema, sqlite
 from core.store.db.encryption import key_from
 from core.store.db.engine import Store, address
 from core.store.db.migrate import upgrade
-from core.store.sites import zoom_secrets
+from core.store.sites import grants, zoom_secrets
+from core.store.sites.grants import GrantSource
 from core.store.sites.sites import Site, save
 from core.zoom.signature import Secret
 from tests.code_pairing import connect_by_code
@@ -24,7 +27,7 @@ from tests.code_pairing import connect_by_code
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
     from tests.running import RunningBridge
     from tests.wordpress import WordPress
@@ -85,6 +88,12 @@ class Place:
             secret = Secret(SECRET)
             store.write(lambda connection: zoom_secrets.save(connection, SITE, secret, store.sealer, now=1))
 
+    def add_sites(self, address: str, count: int) -> None:
+        """Connect doubles of sites (`bench.sites`) at an address, each granted an account of its own."""
+        with self.open() as store:
+            for index in range(count):
+                store.write(partial(_add_site, store=store, address=address, index=index))
+
     def rows(self, query: str, **values: Any) -> list[Any]:
         """Read the database beside the bridge, without a way to change it."""
         if self._reader is None:
@@ -121,6 +130,33 @@ class Place:
         return await_(
             lambda: not self.pending() and not self.number(behind), "posts were behind", within=within
         )
+
+
+def account_of(index: int) -> str:
+    """Return the account of a double of a site."""
+    return f"Account{index:05}"
+
+
+def _add_site(connection: Connection, *, store: Store, address: str, index: int) -> None:
+    home = f"{address}/{site_id(index)}"
+    site = Site(
+        id=site_id(index),
+        url=home,
+        name=f"Site {index}",
+        rest_root=f"{home}/wp-json/",
+        username="",
+        password="",
+        key=KEY,
+        endpoints={},
+        created_at=1,
+        home=home,
+    )
+    save(connection, site, store.sealer)
+    now = int(time.time() * 1000)
+    seen = {"validated_at": now, "last_event": "meeting.updated", "last_event_at": now}
+    connection.execute(update(schema.sites).where(schema.sites.c.id == site.id).values(**seen))
+    zoom_secrets.save(connection, site.id, Secret(SECRET), store.sealer, now=1)
+    grants.add(connection, account_of(index), site.id, GrantSource.ADMINISTRATOR, now=1)
 
 
 def connect(bridge: RunningBridge, site: WordPress) -> str:

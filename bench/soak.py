@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from bench import keeping, killing
+from bench import keeping, killing, slow_sites
 from bench.figures import WHOLE
 from tests.examples import (
     FAULTY_ACCOUNTS,
@@ -315,6 +315,11 @@ PARTS: dict[str, Part] = {
     ),
     "kill-postgresql": Measured(
         f"{WHOLE.kills} rounds of kill -9 under load, two processes", killing.postgresql
+    ),
+    "slow-sites": Measured(
+        f"{slow_sites.SECONDS / 60:.0f} minutes of {slow_sites.PER_SECOND} events/s for {slow_sites.SITES} sites, "
+        f"{slow_sites.SLOW} slow and {slow_sites.SILENT} down",
+        slow_sites.slow_sites,
     ),
     "memory": Measured(f"{WHOLE.memory:,} events", keeping.memory),
     "fuzz": Fuzzed(f"each of {len(fuzzers.NAMES)} fuzzers for {FUZZ_SECONDS // 60} minutes", fuzzers.NAMES),
