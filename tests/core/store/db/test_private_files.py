@@ -15,7 +15,6 @@ from structlog.testing import capture_logs
 from core.errors import ExposedFileError
 from core.store.db import private_files
 from core.store.db.engine import Store
-from core.store.db.migrate import upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +50,7 @@ class TestUmask:
         with umask(value):
             store = Store(f"sqlite:///{data / 'zoombridge.db'}")
             try:
-                upgrade(store.engine, store.sealer)
+                store.write(lambda connection: connection.exec_driver_sql("CREATE TABLE one (id INTEGER)"))
                 found = {path.name: mode(path) for path in data.iterdir()}
             finally:
                 store.close()
