@@ -59,7 +59,7 @@ def doctor(context: click.Context, site: str | None, test: bool, as_json: bool, 
         names = [(site, site)]
     if not names:
         click.echo(
-            "No site is connected yet. Open the bridge's pages, and under Sites press “Connect a site”; or: zoombridge "
+            "No site is connected yet. Open the bridge's pages, and under Sites press “Add a site”; or run: zoombridge "
             "site add https://example.org",
             err=as_json,
         )

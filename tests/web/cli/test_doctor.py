@@ -101,6 +101,7 @@ class TestLooks:
         ran = run("doctor")
         assert ran.status == 0
         assert "No site is connected yet" in ran.out
+        assert "“Add a site”" in ran.out, "as the button says"
 
     def test_at_every_site(self, run: Run, two_sites: None) -> None:
         ran = run("doctor")
