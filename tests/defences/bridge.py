@@ -368,7 +368,7 @@ OF_BRIDGE = (
         _PAGES,
         "core/store/db/engine.py",
         '_QUOTED.sub("…", ',
-        '("".join)((',
+        "str(",
         ("core/store/db/test_engine.py::TestReason::test_keeps_what_is_no_name",),
     ),
     Defence(
