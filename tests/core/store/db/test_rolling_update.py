@@ -17,7 +17,7 @@ from tests.core.conftest import KEYS
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-RELEASED = "0031"
+RELEASED = "0032"
 """The revision of the last release, 0.2.0. With a release, set it to that of its newest migration."""
 
 
