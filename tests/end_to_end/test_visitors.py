@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,11 +18,13 @@ from tests.end_to_end.looks import AXE, WIDTHS, assert_fits, picture, takes_pict
 from tests.end_to_end.pages import Frame, sign_in
 from tests.end_to_end.scene import in_march
 from tests.end_to_end.test_accessibility import assert_reachable
+from tests.examples import SOAK
+from tests.plugin_stub.event_schema import problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, BrowserContext, Page
 
     from tests.end_to_end.pair import Pair
 
@@ -143,6 +146,81 @@ def take_pictures(pair: Pair, browser: Browser) -> None:
     pair.site.php("update_option( 'zoombridge_join_minutes', 10 );")
 
 
+# How each block and its shortcode may be set.
+WAYS: dict[str, list[dict[str, str]]] = {
+    "meetings": [{}, {"view": "cards"}, {"view": "month"}, {"which": "past"}, {"which": "live"}],
+    "meeting": [{"meeting": "NUMBER"}],
+    "countdown": [{}, {"meeting": "NUMBER"}],
+}
+CLASSIC = {
+    "style.css": "/* Theme Name: Classic */ body { color: #222; background: #fff } a { color: #036 }",
+    "index.php": """<!DOCTYPE html><html <?php language_attributes(); ?>><head><meta charset="utf-8"><title>Classic</title>
+        <meta name="viewport" content="width=device-width"><?php wp_head(); ?></head><body <?php body_class(); ?>>
+        <?php while ( have_posts() ) { the_post(); the_title( '<h1>', '</h1>' ); the_content(); } wp_footer(); ?>
+        </body></html>""",
+}
+# Screens of wp-admin on which the plugin shows something, beside those of test_editor.py and the bridge's pages.
+SCREENS = {
+    "options-reading.php": "tr:has(#zoombridge_join_minutes)",
+    "options-writing.php": "tr:has(#zoombridge_editor)",
+    "plugins.php": "tr[data-plugin^=meetings-bridge-for-zoom] .row-actions .settings",
+    "index.php": ".notice:has([href*=zoombridge_dismiss])",
+    "edit.php?post_type=zoom-meetings&page=zoombridge-settings": ".zoombridge-own",
+}
+
+
+def themes(pair: Pair) -> list[str]:
+    """Return the themes to look at: a classic one, and the newest with blocks; in the soak, every one."""
+    folder = pair.site.directory / "wp-content/themes/classic"
+    folder.mkdir(exist_ok=True)
+    for name, text in CLASSIC.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    found: list[str] = pair.site.php(
+        "search_theme_directories( true ); return array_keys( wp_get_themes() );"
+    )
+    with_blocks = [name for name in ("three", "four", "five") if f"twentytwenty{name}" in found]
+    return ["classic", *(f"twentytwenty{name}" for name in (with_blocks if SOAK else with_blocks[-1:]))]
+
+
+def pages_of_everything(program: Program) -> list[str]:
+    """Return the addresses of a page with every block, and of one with every shortcode."""
+    shortcodes = program.pair.site.php("return array_column( ZOOMBRIDGE_BLOCKS, 'shortcode' );")
+    assert len(shortcodes) == len(WAYS)
+    blocks, codes = "", ""
+    for (name, ways), shortcode in zip(WAYS.items(), shortcodes, strict=True):
+        for way in ways:
+            given = {key: value.replace("NUMBER", str(program.soon.number)) for key, value in way.items()}
+            blocks += f"<!-- wp:zoombridge/{name} {json.dumps(given)} /-->"
+            codes += f"[{shortcode} {' '.join(f'{key}={value}' for key, value in given.items())}]\n\n"
+    made: list[str] = program.pair.site.php(
+        """
+        return array_map( static function ( $content ) {
+            return get_permalink( wp_insert_post( array( 'post_type' => 'page', 'post_status' => 'publish',
+                'post_title' => 'Everything', 'post_content' => $content ) ) );
+        }, $contents );
+        """,
+        contents=[blocks, codes],
+    )
+    return made
+
+
+def inspect(context: BrowserContext, address: str, root: str) -> None:
+    """Look at what the plugin shows on a page: axe, one script and one style, the description for search engines."""
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(address, wait_until="load")
+    loaded = [url.partition("?")[0] for url in asked if "/plugins/meetings-bridge-for-zoom/" in url]
+    assert sorted(url.rpartition(".")[2] for url in loaded) == ["css", "js"], (address, loaded)
+    asked.clear()
+    assert page.locator(root).count(), (address, root)
+    assert page.evaluate(AXE, root) == [], address
+    assert [url for url in asked if "wp-emoji" not in url] == [], address  # WordPress's own
+    described = page.locator('script[type="application/ld+json"]').all_text_contents()
+    assert [problems(json.loads(text)) for text in described] == [[]] * ("/zoom-meetings/" in address)
+    page.close()
+
+
 class TestVisitors:
     def test_pages_are_for_everybody(self, program: Program, browser: Browser) -> None:
         context = new_context(browser, timezone_id=NEW_YORK)
@@ -236,4 +314,41 @@ class TestVisitors:
             == '<!-- wp:zoombridge/meetings {"view":"month","category":"program","kind":"webinar"} /-->'
         )
         assert errors == []
+        context.close()
+
+    def test_everything_in_every_theme(self, program: Program, browser: Browser) -> None:
+        site = program.pair.site
+        before = site.php("return get_stylesheet();")
+        own = program.pair.post(program.concerts.number)["link"]
+        context = new_context(browser, viewport={"width": WIDTHS[-1], "height": 900})
+        context.add_init_script(AXE_SCRIPT)
+        everything = pages_of_everything(program)
+        for count, theme in enumerate(themes(program.pair)):
+            site.php("switch_theme( $theme );", theme=theme)
+            for address in everything if count == 0 else everything[:1]:
+                inspect(context, address, ".zoombridge-visit")
+            inspect(context, own, ".zoombridge-meeting")
+        site.php("switch_theme( $theme );", theme=before)
+        context.close()
+
+    def test_every_screen_of_wp_admin(self, program: Program, browser: Browser) -> None:
+        site = program.pair.site
+        site.php("zoombridge_store_alerts( array( 'count' => 2, 'digest' => 'x' ) );")
+        context = new_context(browser)
+        context.add_init_script(AXE_SCRIPT)
+        page = context.new_page()
+        sign_in(page, site)
+        for path, root in SCREENS.items():
+            page.goto(f"{site.url}/wp-admin/{path}")
+            assert page.locator(root).count() == 1, path
+            assert page.evaluate(AXE, root) == [], path
+        context.close()
+
+
+class TestVisitorsBesideVczapi:
+    def test_everything(self, kept_with_vczapi: Pair, program: Program, browser: Browser) -> None:
+        context = new_context(browser)
+        context.add_init_script(AXE_SCRIPT)
+        inspect(context, pages_of_everything(program)[0], ".zoombridge-visit")
+        inspect(context, kept_with_vczapi.post(program.concerts.number)["link"], ".zoombridge-below")
         context.close()
