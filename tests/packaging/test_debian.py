@@ -174,7 +174,7 @@ def test_pipx_as_root_and_without(machine: Machine) -> None:
     assert re.search("behind-proxy +true +file", machine.run("zoombridge config show"))
     users = "sudo -u zoombridge ZOOMBRIDGE_DATA=/var/lib/zoombridge zoombridge user list"
     assert "anna" in machine.run(users, folder=CHECKOUT)
-    machine.run("curl --fail --silent http://127.0.0.1:8765/readyz")
+    _is_ready()
     machine.run("test $(stat -c %U:%a /var/lib/zoombridge) = zoombridge:700")
     _is_hardened(machine)
     machine.run("zoombridge service remove")
@@ -183,6 +183,11 @@ def test_pipx_as_root_and_without(machine: Machine) -> None:
     # A user's own bridge is on a machine without settings of the system's, which the user could not read.
     machine.run("rm /etc/zoombridge.toml")
     _has_a_service_of_its_own(machine, as_user)
+
+
+def _is_ready() -> None:
+    with urllib.request.urlopen("http://127.0.0.1:8765/readyz", timeout=TIMEOUT) as answer:
+        assert answer.status == 200
 
 
 def _has_a_service_of_its_own(machine: Machine, followed: list[str]) -> None:
@@ -200,6 +205,6 @@ def _has_a_service_of_its_own(machine: Machine, followed: list[str]) -> None:
         run(line)
     assert "active" in run("~/.local/bin/zoombridge service status --user")
     run("test -s ~/.local/share/zoombridge/zoombridge.key")
-    machine.run("curl --fail --silent http://127.0.0.1:8765/readyz")
+    _is_ready()
     run("~/.local/bin/zoombridge service remove --user")
     run("test -s ~/.local/share/zoombridge/zoombridge.key")

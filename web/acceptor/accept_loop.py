@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from web.http.server import ServerLimits
 
 _PAUSE_SECONDS = 1.0
+# A client that has just connected is about to send: when the loop stops, it has so long to begin.
+_FIRST_BYTE_SECONDS = 1.0
+_LOOK_SECONDS = 0.02
+# So often the event loop turns until what was handed over last is counted as a request in flight.
+_TURNS = 20
 
 
 class AcceptLoop:
@@ -60,16 +65,39 @@ class AcceptLoop:
             listening.setblocking(False)
             self._watch(listening)
 
+    async def finish(self) -> None:
+        """Accept no more, hand over what was accepted just now and is about to send, then stop.
+
+        Otherwise a request that was on its way would be lost, which on the listening socket would have waited.
+        """
+        self._stop_accepting()
+        while self._has_new():  # noqa: ASYNC110 - it ends by time, too
+            await asyncio.sleep(_LOOK_SECONDS)
+        self.stop()
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+
     def stop(self) -> None:
         """Accept no more, and close the sockets and silent connections; other processes may listen on."""
-        self._is_stopped = True
-        for listening in self._sockets:
-            self._loop.remove_reader(listening)
-            listening.close()
+        self._stop_accepting()
         if self._timer is not None:
             self._timer.cancel()
         for connection in list(self._silent):
             self._close(connection)
+
+    def _stop_accepting(self) -> None:
+        self._is_stopped = True
+        for listening in self._sockets:
+            if listening.fileno() >= 0:
+                self._loop.remove_reader(listening)
+                listening.close()
+
+    def _has_new(self) -> bool:
+        """Whether the silent connection that was accepted last still has time to begin."""
+        if not self._silent:
+            return False
+        _, ends_at = self._silent[next(reversed(self._silent))]
+        return self._loop.time() < ends_at - self._limits.header_seconds + _FIRST_BYTE_SECONDS
 
     def _watch(self, listening: socket.socket) -> None:
         if not self._is_stopped:

@@ -70,7 +70,7 @@ class HttpListener:
             accept_loop = AcceptLoop(server, sockets, behind_proxy=self.behind_proxy)
 
             async def stop_accepting() -> None:
-                accept_loop.stop()
+                await accept_loop.finish()
                 await drain(server, in_flight)
 
             return stop_accepting

@@ -57,7 +57,7 @@ class AcceptorWorker:
         accept_loop = AcceptLoop(server, listening, behind_proxy=behind_proxy)
         self._channel.send(READY)
         await self._stop.wait()
-        accept_loop.stop()
+        await accept_loop.finish()
         await drain(server, self._in_flight)
         self._channel.close()
 

@@ -145,6 +145,42 @@ class TestSilent:
         for stream in server.given:
             stream.close()
 
+    def test_of_a_client_that_has_just_connected_is_awaited_when_the_loop_stops(self) -> None:
+        async def run() -> None:
+            bound, port = bind_unused_port()
+            taken: asyncio.Queue[IOStream] = asyncio.Queue()
+            one = AcceptLoop(Counting(taken), [bound], limits=ServerLimits(header_seconds=600.0))
+            reader, writer = await silent(port)
+            while not one._silent:  # noqa: ASYNC110 - the loop tells nobody
+                await asyncio.sleep(0)
+            stopping = asyncio.create_task(one.finish())
+            await asyncio.sleep(0)
+            assert bound.fileno() == -1
+            writer.write(b"G")
+            await stopping
+            stream = taken.get_nowait()
+            assert stream.socket.recv(1) == b"G"
+            stream.close()
+            assert await reader.read() == b""
+            writer.close()
+
+        asyncio.run(asyncio.wait_for(run(), 600))
+
+    def test_that_goes_on_is_closed_when_the_loop_stops(self) -> None:
+        async def run() -> None:
+            bound, port = bind_unused_port()
+            taken: asyncio.Queue[IOStream] = asyncio.Queue()
+            one = AcceptLoop(Counting(taken), [bound])
+            reader, writer = await silent(port)
+            while not one._silent:  # noqa: ASYNC110 - the loop tells nobody
+                await asyncio.sleep(0)
+            await one.finish()
+            assert await reader.read() == b""
+            assert taken.empty()
+            writer.close()
+
+        asyncio.run(asyncio.wait_for(run(), 600))
+
     def test_is_given_to_the_server_once_it_says_something(self) -> None:
         async def run() -> None:
             async with self.accepting() as (port, taken):
