@@ -202,7 +202,8 @@ def _has_a_service_of_its_own(machine: Machine, followed: list[str]) -> None:
         return machine.run(f"runuser -u {USER} -- env {settings} bash -c {quoted}")
 
     for line in followed:
-        run(line)
+        if not line.startswith("loginctl "):  # needs a session; root has allowed it above
+            run(line)
     assert "active" in run("~/.local/bin/zoombridge service status --user")
     run("test -s ~/.local/share/zoombridge/zoombridge.key")
     _is_ready()
