@@ -161,6 +161,7 @@ class TestFollow:
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setenv("FORCE_COLOR", "1")  # as in a terminal
+        monkeypatch.setenv("TERM", "xterm")
         monkeypatch.setenv("COLUMNS", "150")
         said = "Reading is complete. 300 pages are still to be written."
         running = JobStatus(

@@ -91,7 +91,7 @@ class TestMistakes:
             (f'metrics-token = "{TOKEN}"\nmetrics-token-file = "x"', "given twice"),
             ('metrics-token = "short"', "at least 16 characters"),
             (f'metrics-token = "{TOKEN}\\n."', "in one line"),
-            ('data = "a\\u0000b"', "data: embedded null"),
+            ('data = "a\\u0000b"', "embedded null"),
             ("port = " + "[" * 5000, "is no TOML"),
         ],
     )
