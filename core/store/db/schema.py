@@ -351,6 +351,7 @@ meetings = Table(
 # What the events made that the log no longer holds: where a meeting is folded from.
 meeting_baselines = Table("meeting_baselines", metadata, *_state())
 
+_IS_DUE = "due_at IS NOT NULL"
 _IS_LEASED = "lease_until > 0"
 _IS_OPEN = "fault IS NOT NULL OR wanted > written OR reason IS NOT NULL OR state = 'detached'"
 posts = Table(
@@ -399,7 +400,16 @@ posts = Table(
         ["account_id", "number"], ["meetings.account_id", "meetings.number"], name="fk_posts_meeting"
     ),
     Index(None, "due_at"),
-    Index(None, "site_id", "due_at", "number"),  # what a site's next posts are, however many wait
+    # What a site's next posts are, however many wait. Of those that are due some time only: what is not due is looked for
+    # by other indexes.
+    Index(
+        "ix_posts_site_id_due_at_number",
+        "site_id",
+        "due_at",
+        "number",
+        sqlite_where=text(_IS_DUE),
+        postgresql_where=text(_IS_DUE),
+    ),
     Index("ix_posts_leased", "lease_until", sqlite_where=text(_IS_LEASED), postgresql_where=text(_IS_LEASED)),
     Index(None, "account_id", "number"),
     Index(None, "number", "account_id"),  # which account owns a number, on any site
