@@ -64,7 +64,9 @@ class TestOffer:
 
             # Only a server that has the key is used.
             [notice] = asked(admin)
-            [failed] = [one for one in admin.press(notice, "use_address") if ASKS in one.text]
+            tried = [one for one in admin.press(notice, "use_address") if ASKS in one.text]
+            assert len(tried) == 1, "The address is used, whoever answers there."
+            [failed] = tried
             assert "was tried, and is not used" in failed.text
             assert "without a valid signature" in failed.text
             assert bridge_of(site) == old.url
