@@ -376,9 +376,8 @@ class MirrorWorker:
     def _submit(self, lane: _Lane) -> float:
         """Claim and submit due posts of the sites of a lane; return how many seconds nothing more of them is due."""
         if lane.free <= 0:
-            return (
-                _SLOW_SECONDS  # until then one of its batches has ended, which wakes the thread, or is slow
-            )
+            # Until then one of its batches has ended, which wakes the thread, or is slow.
+            return _SLOW_SECONDS
         with self.store.reading() as connection:
             now = self._now(connection)
             next_due = queue.next_due(connection, busy=lane.busy, among=lane.among)
