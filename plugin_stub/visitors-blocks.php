@@ -170,7 +170,7 @@ function zoombridge_attribute_text( $value ): string {
  * @param string[] $given    Attributes by name.
  * @param int      $instance Which list of the page it is, from 1.
  * @param int      $now      Unix time.
- * @return array What is wanted, as zoombridge_query_meetings() takes it, with `view`, `parameter` and
+ * @return array What is wanted, as zoombridge_query_meetings() takes it, with `view`, `instance`, and `parameter` and
  *               `month_parameter`, which choose the page and the month.
  */
 function zoombridge_list_attributes( array $given, int $instance, int $now ): array {
@@ -186,6 +186,7 @@ function zoombridge_list_attributes( array $given, int $instance, int $now ): ar
 		'kind'            => $choose( $given['kind'], array( '', 'meeting', 'webinar' ) ),
 		'number'          => min( ZOOMBRIDGE_MOST_LISTED, max( 1, (int) $given['number'] ) ),
 		'paging'          => ! in_array( strtolower( $given['paging'] ), array( '', '0', 'no', 'false' ), true ),
+		'instance'        => $instance,
 		'parameter'       => 'zb-page' . $suffix,
 		'month_parameter' => 'zb-month' . $suffix,
 		'page'            => min( 10000, max( 1, (int) zoombridge_query_parameter( 'zb-page' . $suffix ) ) ),

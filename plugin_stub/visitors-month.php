@@ -167,9 +167,10 @@ function zoombridge_render_other_months( array $list ): string {
 		$url   = add_query_arg( $list['month_parameter'], gmdate( 'Y-m', $time ), zoombridge_current_url() );
 		$html .= sprintf( '<a href="%s" rel="nofollow">%s</a> ', esc_url( $url ), esc_html( $name ) );
 	}
+	$name = __( 'Other months', 'meetings-bridge-for-zoom' );
 	return sprintf(
 		'<nav class="zoombridge-paging" aria-label="%s">%s</nav>',
-		esc_attr( __( 'Other months', 'meetings-bridge-for-zoom' ) ),
+		esc_attr( zoombridge_landmark_name( $name, $list['instance'] ) ),
 		$html
 	);
 }

@@ -368,11 +368,25 @@ function zoombridge_render_paging( array $list, int $pages ): string {
 			$html .= '<span>' . esc_html( sprintf( $text, $list['page'], $pages ) ) . '</span> ';
 		}
 	}
+	$name = __( 'Pages of meetings', 'meetings-bridge-for-zoom' );
 	return sprintf(
 		'<nav class="zoombridge-paging" aria-label="%s">%s</nav>',
-		esc_attr( __( 'Pages of meetings', 'meetings-bridge-for-zoom' ) ),
+		esc_attr( zoombridge_landmark_name( $name, $list['instance'] ) ),
 		$html
 	);
+}
+
+/**
+ * Returns the name of a landmark, which differs from that of the other lists of the page: screen readers list them all.
+ *
+ * @since 0.2.0
+ *
+ * @param string $name     The name, as the first list has it.
+ * @param int    $instance Which list of the page it is, from 1.
+ * @return string The name, to be escaped.
+ */
+function zoombridge_landmark_name( string $name, int $instance ): string {
+	return $instance > 1 ? sprintf( '%1$s (%2$d)', $name, $instance ) : $name;
 }
 
 /**

@@ -147,6 +147,14 @@ class TestList:
         assert titles(rendered(site, content, get={"zb-page": "4"})) == []
         two = rendered(site, content + content, get={"zb-page-2": "2"})
         assert titles(two) == ["Day 1", "Day 2", "Day 3", "Day 4"]
+        months = block("meetings", view="month")
+        landmarks = re.findall(r'<nav [^>]*aria-label="([^"]+)"', rendered(site, content * 2 + months * 2))
+        assert landmarks == [
+            "Pages of meetings",
+            "Pages of meetings (2)",
+            "Other months (3)",
+            "Other months (4)",
+        ]
         assert "Page 1" not in rendered(site, "[zoom_meetings number=2 paging=no]")
 
     def test_items_hold_what_visitors_need(self, writer: Writer) -> None:
