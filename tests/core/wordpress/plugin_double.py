@@ -126,7 +126,7 @@ class PluginDouble:
     others: list[int] = field(
         default_factory=list
     )  # posts that are not managed, of meetings that have a managed one
-    loader: dict[str, Any] | None = None
+    loader: dict[str, Any] = field(default_factory=lambda: {"state": "none", "writable": True})
     saving: bool = False  # VCZAPI's form saves a meeting
     paired: bool = True
     version: str = "0.2.0"
