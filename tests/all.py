@@ -21,14 +21,15 @@ _COMMANDS = ["tests/web/acceptor", "tests/web/cli"]
 _PAGES = ["tests/web"]
 # Half of what starts no program; the rest is the other half.
 _STORES = ["tests/core/store", "tests/core/sites", "tests/core/wordpress"]
-# Those that are tried beside the others of the newer WordPress.
+# Those that are tried beside the others of the newer WordPress: what takes a browser most, and another third.
+_LOOKS = "test_accessibility or test_browser"
 _RULES = "test_rules or test_import or test_one_upload or test_ways_in or test_one_site or test_clones"
 _GROUPS = {
     # What looks at every page is the longest, and does it on one WordPress only.
     "older": [*_SITES, "-k", "mariadb"],
-    "newer": [*_SITES, "-k", f"not mariadb and not test_accessibility and not ({_RULES})"],
+    "newer": [*_SITES, "-k", f"not mariadb and not ({_LOOKS}) and not ({_RULES})"],
     "rules": [*_SITES, "-k", f"not mariadb and ({_RULES})"],
-    "looks": [*_SITES, "-k", "not mariadb and test_accessibility"],
+    "looks": [*_SITES, "-k", f"not mariadb and ({_LOOKS})"],
     "waiting": [*_WAITING, "-k", "not test_vczapi"],
     "vczapi": ["tests/plugin_stub", "-k", "test_vczapi"],
     "faults": _FAULTS,
