@@ -30,10 +30,12 @@ async (number) => {
     return wp.data.select('core/editor').getPermalink();
 }
 """
+_EDITOR_IS_READY = """
+() => window.wp && wp.data && wp.blocks && wp.blocks.getBlockType('zoombridge/meeting')
+    && wp.data.select('core/editor') && wp.data.select('core/editor').getCurrentPostId()
+"""
 _SAVE_A_TITLE = """
 async (title) => {
-    const isReady = () => wp.data.select('core/editor').getCurrentPostId();
-    await new Promise((done) => isReady() ? done() : wp.data.subscribe(() => isReady() && done()));
     wp.data.dispatch('core/editor').editPost({title});
     await wp.data.dispatch('core/editor').savePost();
 }
@@ -101,9 +103,9 @@ class Editor:
             page.get_by_role("button", name="Update", exact=True).click()
             expect(page.locator("#message")).to_be_visible()
         else:
-            page.evaluate(_SAVE_A_TITLE, title)
-            page.evaluate(_SAVE_A_TITLE, title.upper())
-            page.evaluate(_SAVE_A_TITLE, title)
+            page.wait_for_function(_EDITOR_IS_READY)
+            for typed in (title, title.upper(), title):
+                page.evaluate(_SAVE_A_TITLE, typed)
         stands = self.pair.post(meeting.number)
         assert (stands["title"]["raw"], stands["content"]["raw"]) == (title, f"<p>{AGENDA}</p>\n")
 
@@ -111,9 +113,7 @@ class Editor:
         """Put the block of one meeting into a page; return its address."""
         page = self.page
         page.goto(f"{self.pair.site.url}/wp-admin/post-new.php?post_type=page")
-        page.wait_for_function(
-            "window.wp && wp.data && wp.blocks && wp.blocks.getBlockType('zoombridge/meeting')"
-        )
+        page.wait_for_function(_EDITOR_IS_READY)
         address: str = page.evaluate(_PUBLISH_A_PAGE, str(meeting.number))
         return address
 

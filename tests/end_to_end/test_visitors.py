@@ -291,6 +291,7 @@ class TestVisitors:
         page.goto(f"{site.url}/wp-admin/post-new.php?post_type=page")
         page.wait_for_function(
             "window.wp && wp.data && wp.blocks && wp.blocks.getBlockType('zoombridge/meetings')"
+            " && wp.data.select('core/editor') && wp.data.select('core/editor').getCurrentPostId()"
         )
         page.evaluate(
             """
