@@ -127,7 +127,7 @@ class TestClosedSites:
     }
     """
     WANTS_A_PASSWORD = """
-    if ( 'door:secret' !== ( $_SERVER['PHP_AUTH_USER'] ?? '' ) . ':' . ( $_SERVER['PHP_AUTH_PW'] ?? '' )
+    if ( 'door:behind-it-1748' !== ( $_SERVER['PHP_AUTH_USER'] ?? '' ) . ':' . ( $_SERVER['PHP_AUTH_PW'] ?? '' )
         && false !== strpos( $_SERVER['REQUEST_URI'], 'zoombridge' ) ) {
         header( 'WWW-Authenticate: Basic realm="Site"' );
         http_response_code( 401 );
@@ -146,7 +146,7 @@ class TestClosedSites:
             with must_use(site, self.WANTS_A_PASSWORD):
                 admin.open()
                 eventually(lambda: any(one.state == "server_password" for one in states(bridge)))
-                bridge.command("site", "confirm", site.url, typed="door\nsecret\n")
+                bridge.command("site", "confirm", site.url, typed="door\nbehind-it-1748\n")
                 eventually(lambda: sites(bridge))
                 assert "ok    pairing" in check(bridge, site.url)
 
