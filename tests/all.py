@@ -23,7 +23,7 @@ _PAGES = ["tests/web"]
 _STORES = ["tests/core/store", "tests/core/sites", "tests/core/wordpress"]
 # Those that are tried beside the others of the newer WordPress: what takes a browser most, and another third.
 _LOOKS = "test_accessibility or test_browser"
-_RULES = "test_rules or test_import or test_one_upload or test_ways_in or test_one_site or test_clones"
+_RULES = "test_rules or test_meetings or test_import or test_one_upload or test_ways_in or test_one_site or test_clones"
 _GROUPS = {
     # What looks at every page is the longest, and does it on one WordPress only.
     "older": [*_SITES, "-k", "mariadb"],
