@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from pathlib import Path
 
 from tests import groups
 
+# Tests wait for threads now and then: one worker more than there are cores has something to do meanwhile.
+_WORKERS = (os.cpu_count() or 1) + 1
+_TESTS = ["tests/core", "tests/test_style.py"]
 _WITHOUT_SERVICES = "not wordpress and not postgresql and not browser"
 
 
@@ -19,7 +23,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="zoombridge-check-", dir=groups.memory()) as folder:
         tests = groups.pytest_group(
             "tests",
-            ["tests/core", "tests/test_style.py", "-m", _WITHOUT_SERVICES, "-n", "auto"],
+            [*_TESTS, "-m", _WITHOUT_SERVICES, "-n", str(_WORKERS), "--dist", "worksteal"],
             folder=Path(folder),
             environment={"HYPOTHESIS_PROFILE": "quick"},
         )
