@@ -789,7 +789,7 @@ OF_BRIDGE = (
         "core/maintenance/backup.py",
         "os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)",
         "os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644)",
-        ("core/maintenance/test_backup.py::TestEveryWay",),
+        ("core/maintenance/test_backup.py::TestFile::test_is_readable_by_its_owner_only",),
     ),
     Defence(
         "a changed backup is not restored",

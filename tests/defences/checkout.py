@@ -54,6 +54,12 @@ class Removal:
     seconds: float
 
 
+def chosen(tests: Sequence[str], wordpress: Kind) -> list[str]:
+    """Return the arguments with which pytest runs tests on one database and on one kind of WordPress."""
+    left_out = ["postgresql", *(kind for kind in KINDS if kind != wordpress)]
+    return ["-k", " and ".join(f"not {name}" for name in left_out), *(f"tests/{test}" for test in tests)]
+
+
 class Checkout:
     """A copy of this checkout. Its tests run in processes of their own, which import its modules."""
 
@@ -79,10 +85,7 @@ class Checkout:
         self._report.unlink(missing_ok=True)
         options = ["-q", "--tb=short", "-p", "no:cacheprovider", f"--basetemp={self._temporary}"]
         report = [f"--junitxml={self._report}", "-o", "junit_family=xunit1"]
-        left_out = ["postgresql", *(kind for kind in KINDS if kind != wordpress)]
-        chosen = " and ".join(f"not {name}" for name in left_out)
-        ids = [f"tests/{test}" for test in tests]
-        done = self._python("-m", "pytest", *options, *report, "-k", chosen, *ids)
+        done = self._python("-m", "pytest", *options, *report, *chosen(tests, wordpress))
         return list(_outcomes(self._report)) if self._report.exists() else [], done.stdout
 
     def remove(self, defence: Defence) -> Removal:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from collections import Counter
 
 import pytest
 
-from tests.defences.checkout import Checkout
+from tests.defences.checkout import Checkout, chosen
 from tests.defences.defence import ROOT, Defence, StaleDefenceError
 from tests.defences.table import DEFENCES
 from tests.test_security_doc import TEXT, names
@@ -30,6 +31,23 @@ class TestTable:
     def test_names_tests_that_exist(self) -> None:
         named = [test.partition("::") for one in DEFENCES for test in one.tests]
         assert [f"{file}::{test}" for file, _, test in named if test not in names(file)] == []
+
+    def test_names_tests_that_its_program_runs(self) -> None:
+        """Which leaves out what needs PostgreSQL, or another WordPress than the defence names."""
+        for kind in sorted({one.wordpress for one in DEFENCES}):
+            named = sorted({test for one in DEFENCES if one.wordpress == kind for test in one.tests})
+            collecting = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+            done = subprocess.run(
+                [*collecting, *chosen(named, kind)],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            collected = done.stdout.splitlines()
+            runs = [test for test in named if any(line.startswith(f"tests/{test}") for line in collected)]
+            assert runs == named, kind
 
     def test_names_tests_for_each(self) -> None:
         assert [one.name for one in DEFENCES if not one.tests] == []

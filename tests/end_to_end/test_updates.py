@@ -107,13 +107,15 @@ def scene(kept_pair: Pair, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         stack.callback(kept_pair.site.add_plugin, STUB, STUB_SLUG)
         data = folder / "bridge"
         bridge = stack.enter_context(RunningBridge(data, "--plugin-signature", str(signed)))
-        made = Scene(Pair(kept_pair.site, data, bridge=bridge))
-        made.make_older()
-        yield made
+        yield Scene(Pair(kept_pair.site, data, bridge=bridge))
 
 
+@pytest.mark.usefixtures("older")
 class TestUpdate:
-    """One scene, in the order in which it happens."""
+    @pytest.fixture
+    def older(self, scene: Scene) -> None:
+        """Each begins with the older plugin."""
+        scene.make_older()
 
     def test_is_offered_if_the_release_key_is_known(self, scene: Scene) -> None:
         offer = scene.offers(release.public_key(KEY))[scene.plugin]

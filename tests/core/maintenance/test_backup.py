@@ -66,7 +66,6 @@ class TestEveryWay:
         assert manifest.summaries == summaries(old)
         assert manifest.rows > 100
         assert check_backup(path).fits(old.sealer)
-        assert path.stat().st_mode & 0o777 == 0o600
 
         before = rows(old, "SELECT id, digest, request FROM events ORDER BY id")
         upgrade(old.engine, old.sealer)
@@ -254,6 +253,12 @@ class TestDamage:
         assert not changed.fits(Sealer(KEYS))
         with pytest.raises(BackupError, match="another key, or its list of contents was changed"):
             restore(path, address(empty_file), Sealer(KEYS), now=0)
+
+
+class TestFile:
+    def test_is_readable_by_its_owner_only(self, file_store: Store, tmp_path: Path) -> None:
+        path, _ = written(file_store, tmp_path)
+        assert path.stat().st_mode & 0o777 == 0o600
 
 
 class TestKey:
