@@ -1,4 +1,4 @@
-"""Figures 1 and 2: how quickly an event is acknowledged once it is durable, against two others."""
+"""How quickly an event is acknowledged once it is durable, against two others."""
 
 from __future__ import annotations
 

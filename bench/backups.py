@@ -1,4 +1,4 @@
-"""Figure 18: how long a backup of a long log takes under load, and what events notice of it."""
+"""How long a backup of a long log takes under load, and what events notice of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figure 12: how long the claim of the next posts and their write take, as the number of sites grows."""
+"""How long the claim of the next posts and their write take, as the number of sites grows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figure 10: how long the page Events takes over a long log, filter by filter."""
+"""How long the page Events takes over a long log, filter by filter."""
 
 from __future__ import annotations
 

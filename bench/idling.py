@@ -1,4 +1,4 @@
-"""Figure 14: what a bridge costs that has nothing to do: memory and processor time, with one site."""
+"""What a bridge costs that has nothing to do: memory and processor time, with one site."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figure 9: import an account to a site at the pace of WordPress, also where the bridge is killed meanwhile."""
+"""Import an account to a site at the pace of WordPress, also where the bridge is killed meanwhile."""
 
 from __future__ import annotations
 

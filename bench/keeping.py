@@ -1,4 +1,4 @@
-"""Figures 5 and 6: throughput with a large log, and bounded memory."""
+"""Throughput with a large log, and bounded memory."""
 
 from __future__ import annotations
 

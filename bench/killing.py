@@ -1,4 +1,4 @@
-"""Figures 7 and 8: kill -9 under load, again and again. Nothing acknowledged is missing, no post is doubled."""
+"""Kill -9 under load, again and again. Nothing acknowledged is missing, no post is doubled."""
 
 from __future__ import annotations
 

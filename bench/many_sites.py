@@ -1,4 +1,4 @@
-"""Figure 11: how long each page takes with 400 sites and 40,000 posts."""
+"""How long each page takes with 400 sites and 40,000 posts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figure 9: acknowledgements on PostgreSQL by two bridges against one, each pinned to a core with its acceptor."""
+"""Acknowledgements on PostgreSQL by two bridges against one, each pinned to a core with its acceptor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures 3 and 4: from the acknowledgement to the page, for one event and for ten thousand."""
+"""From the acknowledgement to the page, for one event and for ten thousand."""
 
 from __future__ import annotations
 

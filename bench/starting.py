@@ -1,4 +1,4 @@
-"""Figure 13: how long `serve` needs until it is ready, with a log of a million events."""
+"""How long `serve` needs until it is ready, with a log of a million events."""
 
 from __future__ import annotations
 

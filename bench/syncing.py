@@ -1,4 +1,4 @@
-"""Figure 13: posts made and changed over the sync protocol, against WordPress's own batches; what each care costs."""
+"""Posts made and changed over the sync protocol, against WordPress's own batches; what each care costs."""
 
 from __future__ import annotations
 
