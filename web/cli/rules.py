@@ -12,7 +12,7 @@ from core.store.jobs import JobState
 from web.cli import progress
 from web.cli.instance import instance_options
 from web.cli.json_output import json_option, print_json
-from web.cli.site import require_sites, sites_options
+from web.cli.site import sites_options
 from web.cli.times import to_minutes
 from web.rpc import api
 
@@ -106,9 +106,7 @@ def remove(name: str, instance: Instance) -> None:
 def copy(
     context: click.Context,
     source: str,
-    sites: tuple[str, ...],
-    with_tag: str,
-    every: bool,
+    chosen: api.SitesRequest,
     as_json: bool,
     instance: Instance,
 ) -> None:
@@ -116,8 +114,7 @@ def copy(
 
     Once: later changes of SOURCE are not copied. The pages of these sites are then compared with their new rules.
     """
-    require_sites(sites, with_tag, every)
-    request = api.CopyRules(source=source, sites=list(sites), tag=with_tag, every=every)
+    request = api.CopyRules(source=source, **chosen.model_dump())
     with instance.working() as caller:
         context.exit(_follow(caller, caller.call(api.RULES_COPY, request), as_json=as_json))
 
@@ -131,9 +128,7 @@ def copy(
 def follow(
     context: click.Context,
     template: str,
-    sites: tuple[str, ...],
-    with_tag: str,
-    every: bool,
+    chosen: api.SitesRequest,
     as_json: bool,
     instance: Instance,
 ) -> None:
@@ -141,8 +136,7 @@ def follow(
 
     A site that follows a template has its rules, also when the template changes, until its own rules are changed.
     """
-    require_sites(sites, with_tag, every)
-    request = api.FollowRules(template=template, sites=list(sites), tag=with_tag, every=every)
+    request = api.FollowRules(template=template, **chosen.model_dump())
     with instance.working() as caller:
         context.exit(_follow(caller, caller.call(api.RULES_FOLLOW, request), as_json=as_json))
 
@@ -154,17 +148,13 @@ def follow(
 @click.pass_context
 def unfollow(
     context: click.Context,
-    sites: tuple[str, ...],
-    with_tag: str,
-    every: bool,
+    chosen: api.SitesRequest,
     as_json: bool,
     instance: Instance,
 ) -> None:
     """Let each SITE (its address or ID) follow no template. Its rules stay."""
-    require_sites(sites, with_tag, every)
-    request = api.SitesRequest(sites=list(sites), tag=with_tag, every=every)
     with instance.working() as caller:
-        context.exit(_follow(caller, caller.call(api.RULES_UNFOLLOW, request), as_json=as_json))
+        context.exit(_follow(caller, caller.call(api.RULES_UNFOLLOW, chosen), as_json=as_json))
 
 
 def _follow(caller: Caller, job: api.JobStatus, *, as_json: bool) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,7 +21,7 @@ from web.cli.times import to_minutes
 from web.rpc import api
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from web.cli.instance import Instance
 
@@ -104,32 +105,35 @@ def list_(
 
 
 def sites_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the argument and the options that name sites."""
-    command = click.option("--all", "every", is_flag=True, help="All sites.")(command)
-    command = click.option(
-        "--with-tag", default="", show_default="none", help="Also all sites with this tag."
-    )(command)
-    return click.argument("sites", nargs=-1, metavar="[SITE]...")(command)
+    """Add the argument and the options that name sites; the command gets them as `chosen`, which names at least one."""
+
+    @wraps(command)
+    def with_chosen(*given: Any, sites: tuple[str, ...], with_tag: str, every: bool, **others: Any) -> None:
+        if not (sites or with_tag or every):
+            raise click.UsageError("Name at least one SITE, or use --with-tag or --all.")
+        command(*given, chosen=api.SitesRequest(sites=list(sites), tag=with_tag, every=every), **others)
+
+    named = click.option("--all", "every", is_flag=True, help="All sites.")(with_chosen)
+    named = click.option("--with-tag", default="", show_default="none", help="Also all sites with this tag.")(
+        named
+    )
+    return click.argument("sites", nargs=-1, metavar="[SITE]...")(named)
 
 
-def require_sites(sites: tuple[str, ...], with_tag: str, every: bool) -> None:
-    """Check that sites are named. Raises: click.UsageError."""
-    if not (sites or with_tag or every):
-        raise click.UsageError("Name at least one SITE, or use --with-tag or --all.")
-
-
-def _print_changed(context: click.Context, changed: list[api.ChangedSite], *, as_json: bool) -> None:
-    """Print what became of each site, and end with status 1 where one failed."""
-    if as_json:
-        print_json(*changed)
-    elif not changed:
-        click.echo("No site matches.")
-    else:
-        for one in changed:
+def _print_changed(context: click.Context, changed: Iterable[api.ChangedSite], *, as_json: bool) -> None:
+    """Print what became of each site as soon as it is known, and end with status 1 where one failed."""
+    outcomes = []
+    for one in changed:
+        outcomes.append(one.outcome)
+        if as_json:
+            print_json(one)
+        else:
             tags = f"  [{', '.join(one.tags)}]" if one.tags else ""
             click.echo(clean(f"{one.outcome:<7}  {one.id}  {one.url}{tags}"))
             click.echo(clean(f"    {one.message}"))
-    context.exit(1 if any(one.outcome is BulkOutcome.FAILED for one in changed) else 0)
+    if not outcomes and not as_json:
+        click.echo("No site matches.")
+    context.exit(1 if BulkOutcome.FAILED in outcomes else 0)
 
 
 @site.command("pause")
@@ -139,9 +143,7 @@ def _print_changed(context: click.Context, changed: list[api.ChangedSite], *, as
 @click.pass_context
 def pause(
     context: click.Context,
-    sites: tuple[str, ...],
-    with_tag: str,
-    every: bool,
+    chosen: api.SitesRequest,
     as_json: bool,
     instance: Instance,
 ) -> None:
@@ -149,9 +151,9 @@ def pause(
 
     Events are received and kept, and the sites are checked; pages stay as they are until site resume.
     """
-    require_sites(sites, with_tag, every)
-    request = api.PauseSites(sites=list(sites), tag=with_tag, every=every, paused=True)
-    _print_changed(context, instance.call(api.SITE_PAUSE, request), as_json=as_json)
+    request = api.PauseSites(paused=True, **chosen.model_dump())
+    changed = instance.call(api.SITE_PAUSE, request)
+    _print_changed(context, changed, as_json=as_json)
 
 
 @site.command("resume")
@@ -161,9 +163,7 @@ def pause(
 @click.pass_context
 def resume(
     context: click.Context,
-    sites: tuple[str, ...],
-    with_tag: str,
-    every: bool,
+    chosen: api.SitesRequest,
     as_json: bool,
     instance: Instance,
 ) -> None:
@@ -171,9 +171,9 @@ def resume(
 
     What changed meanwhile is written now.
     """
-    require_sites(sites, with_tag, every)
-    request = api.PauseSites(sites=list(sites), tag=with_tag, every=every, paused=False)
-    _print_changed(context, instance.call(api.SITE_PAUSE, request), as_json=as_json)
+    request = api.PauseSites(paused=False, **chosen.model_dump())
+    changed = instance.call(api.SITE_PAUSE, request)
+    _print_changed(context, changed, as_json=as_json)
 
 
 @site.command("tag")
@@ -185,9 +185,7 @@ def resume(
 @click.pass_context
 def tag(
     context: click.Context,
-    sites: tuple[str, ...],
-    with_tag: str,
-    every: bool,
+    chosen: api.SitesRequest,
     add: tuple[str, ...],
     remove: tuple[str, ...],
     as_json: bool,
@@ -197,11 +195,11 @@ def tag(
 
     SITE is an address or ID. Tags group sites, for example by customer: lists are filtered by them.
     """
-    require_sites(sites, with_tag, every)
     if not (add or remove):
         raise click.UsageError("Name a tag with --add or --remove.")
-    request = api.TagSites(sites=list(sites), tag=with_tag, every=every, add=list(add), remove=list(remove))
-    _print_changed(context, instance.call(api.SITE_TAG, request), as_json=as_json)
+    request = api.TagSites(add=list(add), remove=list(remove), **chosen.model_dump())
+    changed = instance.call(api.SITE_TAG, request)
+    _print_changed(context, changed, as_json=as_json)
 
 
 @site.command("check")
@@ -246,9 +244,7 @@ def renew_key(site: str, instance: Instance) -> None:
 def offer_address(
     context: click.Context,
     address: str,
-    sites: tuple[str, ...],
-    with_tag: str,
-    every: bool,
+    chosen: api.SitesRequest,
     as_json: bool,
     instance: Instance,
 ) -> None:
@@ -257,15 +253,14 @@ def offer_address(
     SITE is an address or ID. An administrator of the site accepts or declines it in wp-admin. The bridge has to answer
     there already; until it is accepted, the site calls the former address.
     """
-    require_sites(sites, with_tag, every)
-    named = list(sites)
-    if with_tag or every:
-        listed = instance.call(api.SITE_LIST, api.SiteListRequest(tag="" if every else with_tag))
+    named = list(chosen.sites)
+    if chosen.tag or chosen.every:
+        listed = instance.call(api.SITE_LIST, api.SiteListRequest(tag="" if chosen.every else chosen.tag))
         named += [one.id for one in listed]
-    offered = [
+    offered = (
         instance.call(api.SITE_OFFER_ADDRESS, api.OfferAddress(site=name, address=address))
         for name in dict.fromkeys(named)
-    ]
+    )
     _print_changed(context, offered, as_json=as_json)
 
 

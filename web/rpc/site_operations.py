@@ -170,10 +170,16 @@ def renew_key(bridge: Bridge, request: api.SiteRequest) -> api.RenewedKey:
 
 
 def offer_address(bridge: Bridge, request: api.OfferAddress) -> api.ChangedSite:
-    """Offer a new address of the bridge to a site. Raises: UnknownSiteError, ZoomBridgeError for an address that is none."""
+    """Offer a new address of the bridge to a site. Raises: ZoomBridgeError for an address that is none.
+
+    That there is no such site is what became of it: the others of a list are still asked.
+    """
     address = bridge_address(request.address)
-    with bridge.store.reading() as connection:
-        site = sites.find(connection, request.site, bridge.store.sealer)
+    try:
+        with bridge.store.reading() as connection:
+            site = sites.find(connection, request.site, bridge.store.sealer)
+    except UnknownSiteError as error:
+        return api.ChangedSite(id=request.site, url="", outcome=BulkOutcome.FAILED, message=str(error))
     offered = new_address.offer(bridge.store, site, address)
     return api.ChangedSite(
         id=site.id, url=site.url, outcome=offered.outcome, message=offered.message, tags=list(site.tags)

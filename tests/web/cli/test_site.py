@@ -278,6 +278,14 @@ class TestOfferAddress:
             ran = run("site", "offer-address", "https://new.example.org", "s1")
         assert (ran.status, "An administrator of the site has declined" in ran.out) == (1, True)
 
+    def test_a_name_of_no_site_stops_no_other(self, run: Run, with_site: Site) -> None:
+        plugin = PluginDouble(with_site.key, "s1", with_site.url, time.time)
+        with NetworkDouble(plugin, with_site.rest_root, with_site.url):
+            ran = run("site", "offer-address", "https://new.example.org", "none.example.org", "s1")
+        assert (ran.status, plugin.offered) == (1, "https://new.example.org")
+        assert "failed   none.example.org" in ran.out
+        assert f"done     s1  {with_site.url}" in ran.out
+
     def test_needs_sites_and_an_address(self, run: Run, with_site: Site) -> None:
         assert run("site", "offer-address", "https://new.example.org").status == 2
         ran = run("site", "offer-address", "new.example.org", "s1")
