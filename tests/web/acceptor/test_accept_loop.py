@@ -7,13 +7,22 @@ import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPServerConnectionDelegate
 from tornado.iostream import IOStream
+from tornado.routing import URLSpec
 from tornado.testing import bind_unused_port
+from tornado.web import Application
 
+from tests.web.http.test_server import ENDPOINT, Accepts
 from web.acceptor.accept_loop import AcceptLoop
-from web.http.server import ServerLimits
+from web.http.inflight import InFlight
+from web.http.server import BoundedServer, ServerLimits, drain, make_server
+from web.webhooks.endpoint import ROUTE
+from web.webhooks.handler import WebhookHandler
+
+REQUEST = f"POST {ENDPOINT} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{{}}".encode()
 
 
 class Counting(HTTPServer):
@@ -163,6 +172,33 @@ class TestSilent:
             stream.close()
             assert await reader.read() == b""
             writer.close()
+
+        asyncio.run(asyncio.wait_for(run(), 600))
+
+    @pytest.mark.parametrize("is_before", [True, False])
+    def test_of_a_client_that_sends_as_the_loop_stops_is_answered(self, is_before: bool) -> None:
+        """Right before it stops, as the connection is accepted, or after that."""
+
+        async def run() -> None:
+            bound, port = bind_unused_port()
+            in_flight = InFlight()
+            endpoint = URLSpec(ROUTE, WebhookHandler, {"responder": Accepts(), "in_flight": in_flight})
+            server = make_server(Application([endpoint], log_function=lambda _: None))
+            one = AcceptLoop(server, [bound])
+            with socket.create_connection(("127.0.0.1", port)) as client:
+                if is_before:
+                    client.sendall(REQUEST)
+                one._accept(bound)
+                stopping = asyncio.create_task(stop(one, server, in_flight))
+                await asyncio.sleep(0)
+                if not is_before:
+                    client.sendall(REQUEST)
+                await stopping
+                assert client.recv(12) == b"HTTP/1.1 200"
+
+        async def stop(one: AcceptLoop, server: BoundedServer, in_flight: InFlight) -> None:
+            await one.finish()
+            await drain(server, in_flight)
 
         asyncio.run(asyncio.wait_for(run(), 600))
 
