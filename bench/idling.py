@@ -23,7 +23,11 @@ _SETTLING_SECONDS = 30.0  # of its start: the site is checked, and what was impo
 
 
 def idle(scale: Scale, say: Say) -> list[Figure]:
-    """Leave a bridge alone that has one site, which answers; look at its memory and processor time afterwards."""
+    """Leave a bridge alone that has one site, which answers; look at its memory and processor time afterwards.
+
+    Memory is what the machine has less of while the bridge runs: what its processes share (libraries, the interpreter)
+    counts once, as systemd counts it for a unit.
+    """
     with folder() as made, doubles(1, made / "written") as address:
         place = Place(made / "bridge")
         place.add_sites(address, 1)
@@ -34,8 +38,8 @@ def idle(scale: Scale, say: Say) -> list[Figure]:
             seconds = time.monotonic() - began
             after = _worked(bridge.pids)
             pids = bridge.pids
-            memory = resident(bridge.pid) * 1024 / 1e6
-            shared = sum(_share(pid) for pid in pids) * 1024 / 1e6
+            taken = sum(_share(pid) for pid in pids) * 1024 / 1e6
+            resident_added = resident(bridge.pid) * 1024 / 1e6
             switches = sum(_woken(pid) for pid in pids)
             each = ", ".join(
                 f"{100 * (after[pid] - before[pid]) / seconds:.2f} %" for pid in pids if pid in before
@@ -43,13 +47,13 @@ def idle(scale: Scale, say: Say) -> list[Figure]:
         place.close()
     percent = 100 * (sum(after.values()) - sum(before.values())) / seconds
     seen = f"over {seconds:.0f} s; the bridge and its acceptors: {each}"
-    say(f"{percent:.2f} % of a core, {memory:.0f} MB, {switches:,} waits since the start")
+    say(f"{percent:.2f} % of a core, {taken:.0f} MB, {switches:,} waits since the start")
     return [
         at_most(
-            "idle, MB resident in all processes",
-            memory,
+            "idle, MB of all processes",
+            taken,
             _MOST_MEGABYTES,
-            f"{shared:.0f} MB, what they share counted once",
+            f"{resident_added:.0f} MB if what the processes share is counted in each of them",
         ),
         at_most("idle, % of a core", percent, _MOST_PERCENT, seen),
     ]

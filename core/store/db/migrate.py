@@ -1,18 +1,18 @@
-"""Migrate the database to the schema of this version."""
+"""Migrate the database to the schema of this version.
+
+Alembic is loaded only where there is something to migrate: a bridge that starts has nothing, nearly always, and would
+keep Alembic's 11 MB of modules for as long as it runs.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from contextlib import contextmanager
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
 import psycopg
 import structlog
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from sqlalchemy import column, inspect, select, table
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from core import __version__
@@ -20,13 +20,16 @@ from core.errors import StoreError, StoreUnavailableError
 from core.store.db import postgresql, settings, sqlite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from sqlalchemy import Connection, Engine
 
     from core.store.db.encryption import Sealer
 
 logger = structlog.get_logger(__name__)
+
+_MIGRATIONS = files("core.store") / "migrations"
+_REVISION = table("alembic_version", column("version_num"))  # Alembic's own table, of one row
 
 
 def upgrade(engine: Engine, sealer: Sealer) -> tuple[str | None, str | None]:
@@ -78,13 +81,20 @@ def _rewrite(engine: Engine, tables: Sequence[str]) -> None:
 
 def revision_of(connection: Connection) -> str | None:
     """Return the revision of a database; None without one."""
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table(_REVISION.name):
+        return None
+    found: str | None = connection.scalar(select(_REVISION.c.version_num))
+    return found
+
+
+def newest_revision() -> str:
+    """Return the revision of this version's schema. Each migration's file is named by its revision and a word or two."""
+    return max(_revisions())
 
 
 def is_known(revision: str) -> bool:
     """Whether this version has a revision, so that it can migrate from it."""
-    with _config() as config:
-        return revision in _revisions(config)
+    return revision in _revisions()
 
 
 def create_tables(connection: Connection, sealer: Sealer, *, revision: str = "head") -> None:
@@ -92,40 +102,36 @@ def create_tables(connection: Connection, sealer: Sealer, *, revision: str = "he
 
     Raises: StoreError for a revision that this version does not know.
     """
-    with _config() as config:
-        if revision != "head" and revision not in _revisions(config):
-            raise StoreError(_unknown(revision))
-        _migrate(config, connection, sealer, revision)
+    if revision != "head" and not is_known(revision):
+        raise StoreError(_unknown(revision))
+    _migrate(connection, sealer, revision)
 
 
 def _upgrade(connection: Connection, sealer: Sealer) -> tuple[str | None, str | None]:
-    with _config() as config:
-        before = revision_of(connection)
-        if before is not None:
-            if before not in _revisions(config):
-                raise StoreError(_unknown(before))
-            _refuse_moved(connection)
-        _migrate(config, connection, sealer, "head")
-        return before, ScriptDirectory.from_config(config).get_current_head()
+    before, newest = revision_of(connection), newest_revision()
+    if before is not None:
+        if not is_known(before):
+            raise StoreError(_unknown(before))
+        _refuse_moved(connection)
+    if before != newest:
+        _migrate(connection, sealer, "head")
+    return before, newest
 
 
-@contextmanager
-def _config() -> Iterator[Config]:
-    with as_file(files("core.store") / "migrations") as folder:
-        config = Config()
+def _revisions() -> set[str]:
+    names = (one.name for one in (_MIGRATIONS / "versions").iterdir())
+    return {name.split("_")[0] for name in names if name.endswith(".py")}
+
+
+def _migrate(connection: Connection, sealer: Sealer, revision: str) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    with as_file(_MIGRATIONS) as folder:
+        config = Config(attributes={"connection": connection, "sealer": sealer})
         config.set_main_option("script_location", str(folder))
         config.set_main_option("path_separator", "os")
-        yield config
-
-
-def _revisions(config: Config) -> set[str]:
-    return {one.revision for one in ScriptDirectory.from_config(config).walk_revisions()}
-
-
-def _migrate(config: Config, connection: Connection, sealer: Sealer, revision: str) -> None:
-    config.attributes["connection"] = connection
-    config.attributes["sealer"] = sealer
-    command.upgrade(config, revision)
+        command.upgrade(config, revision)
 
 
 def _refuse_moved(connection: Connection) -> None:

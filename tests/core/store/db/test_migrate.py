@@ -1,16 +1,19 @@
 """The migrations make exactly the tables that the code uses."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from core.errors import StoreError
 from core.store.db.engine import Store
-from core.store.db.migrate import upgrade
+from core.store.db.migrate import newest_revision, upgrade
 from core.store.db.schema import metadata
 from tests.core.conftest import KEYS
 
@@ -20,6 +23,11 @@ def empty(database_url: str) -> Iterator[Store]:
     store = Store(database_url, keys=KEYS)
     yield store
     store.close()
+
+
+def test_newest_revision_is_alembics_head() -> None:
+    migrations = Path(sys.modules["core.store"].__path__[0]) / "migrations"
+    assert newest_revision() == ScriptDirectory(str(migrations)).get_current_head()
 
 
 class TestUpgrade:
@@ -41,6 +49,29 @@ class TestUpgrade:
         upgrade(store.engine, store.sealer)
         with store.reading() as connection:
             assert connection.execute(text("SELECT * FROM revoked_grants")).all() == [("account", "site", 1)]
+
+    def test_loads_no_alembic_where_nothing_is_missing(self, tmp_path: Path) -> None:
+        code = """
+import sys
+from core.store.db.engine import Store
+from core.store.db.migrate import upgrade
+from tests.core.conftest import KEYS
+
+store = Store(sys.argv[1], keys=KEYS)
+upgrade(store.engine, store.sealer)
+store.close()
+print("alembic.command" in sys.modules)
+"""
+        loaded = [
+            subprocess.run(
+                [sys.executable, "-c", code, f"sqlite:///{tmp_path / 'bridge.db'}"],
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout.strip()
+            for _ in range(2)
+        ]
+        assert loaded == ["True", "False"]
 
     def test_refuses_what_a_newer_version_made(self, store: Store) -> None:
         store.write(
