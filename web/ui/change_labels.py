@@ -84,6 +84,23 @@ _NAMES = {
     "registrants.denied": _("Denied registrations"),
     "registrants.cancelled": _("Cancelled registrations"),
 }
+# As Zoom's own pages name them.
+_SETTINGS = {
+    "use_pmi": _("Use Personal Meeting ID"),
+    "host_video": _("Video of the host on"),
+    "participant_video": _("Video of participants on"),
+    "panelists_video": _("Video of panelists on"),
+    "join_before_host": _("Join before host"),
+    "jbh_time": _("Join before host, how early"),
+    "mute_upon_entry": _("Mute participants upon entry"),
+    "waiting_room": _("Waiting room"),
+    "meeting_authentication": _("Require authentication to join"),
+    "auto_recording": _("Automatic recording"),
+    "practice_session": _("Practice session"),
+    "hd_video": _("HD video"),
+    "allow_multiple_devices": _("Allow panelists to join from several devices"),
+    "alternative_host_ids": _("Alternative hosts"),
+}
 _GROUPS = {
     "settings": _("Setting “%(name)s”"),
     "recurrence": _("Recurrence “%(name)s”"),
@@ -97,6 +114,11 @@ _VALUES = {
         "recovered": _("recovered"),
     },
     "kind": {"meeting": _("meeting"), "webinar": _("webinar")},
+    "settings.auto_recording": {
+        "none": _("off"),
+        "local": _("on the host's computer"),
+        "cloud": _("in Zoom's cloud"),
+    },
 }
 _TYPES = {
     1: _("instant meeting"),
@@ -111,7 +133,9 @@ _TYPES = {
 
 
 _RECURRENCES = {1: _("daily"), 2: _("weekly"), 3: _("monthly")}
-_NUMBERED = {"type": _TYPES, "recurrence.type": _RECURRENCES}
+# https://developers.zoom.us/docs/api/meetings/events/#tag/meeting/POSTmeeting.updated
+_JOIN_EARLY = {0: _("at any time"), 5: _("5 minutes"), 10: _("10 minutes"), 15: _("15 minutes")}
+_NUMBERED = {"type": _TYPES, "recurrence.type": _RECURRENCES, "settings.jbh_time": _JOIN_EARLY}
 _UNUSUAL = 10**15
 
 
@@ -131,14 +155,16 @@ class _Labeler:
         if field in _NAMES:
             return str(self.words.gettext(_NAMES[field]))
         group, _, name = field.partition(".")
+        if group == "settings" and name in _SETTINGS:
+            return str(self.words.gettext(_GROUPS[group])) % {"name": self.words.gettext(_SETTINGS[name])}
         plain = _bounded(masking.printable((name or group).replace("_", " ")))
         return str(self.words.gettext(_GROUPS[group])) % {"name": plain} if group in _GROUPS else plain
 
     def _value(self, field: str, value: Any) -> str:
         if value is None or value == "":
             return ""
-        if field in _VALUES:
-            return str(self.words.gettext(_VALUES[field].get(value, value)))
+        if isinstance(value, str) and value in _VALUES.get(field, {}):
+            return str(self.words.gettext(_VALUES[field][value]))
         match value:
             case bool():
                 return str(self.words.gettext("yes") if value else self.words.gettext("no"))

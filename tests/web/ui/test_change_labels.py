@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from core.model.diff import DateChange, FieldDiff
+from core.model.state_fields import ALTERNATIVE_HOST_IDS, SETTINGS
 from core.zoom.masking import HIDDEN
 from web.ui.change_labels import ChangeLabel, label_changes, label_fields
 from web.ui.i18n import translations
@@ -33,7 +34,11 @@ def say(field: str, old: Any, new: Any, *, passcodes: bool = False, language: st
         ("kind", "meeting", "webinar", ChangeLabel("Kind", "meeting", "webinar")),
         ("type", 2, 8, ChangeLabel("Type in Zoom", "scheduled meeting", "series")),
         ("type", None, 77, ChangeLabel("Type in Zoom", "", "77")),
-        ("settings.waiting_room", False, True, ChangeLabel("Setting “waiting room”", "no", "yes")),
+        ("settings.waiting_room", False, True, ChangeLabel("Setting “Waiting room”", "no", "yes")),
+        ("settings.auto_recording", "none", "cloud", ChangeLabel("Setting “Automatic recording”", "off", "in Zoom's cloud")),
+        ("settings.auto_recording", None, "odd", ChangeLabel("Setting “Automatic recording”", "", "odd")),
+        ("settings.jbh_time", 0, 5, ChangeLabel("Setting “Join before host, how early”", "at any time", "5 minutes")),
+        ("settings.odd_one", False, True, ChangeLabel("Setting “odd one”", "no", "yes")),
         ("recurrence.end_times", 5, 6, ChangeLabel("Number of occurrences", "5", "6")),
         ("recurrence.type", 2, 3, ChangeLabel("Recurrence", "weekly", "monthly")),
         ("recurrence.odd_one", 5, 6, ChangeLabel("Recurrence “odd one”", "5", "6")),
@@ -84,3 +89,10 @@ def test_fields_of_a_finding() -> None:
     assert label_fields("topic", translations("en")) == "Topic"
     for other in ("", "It is an instant meeting.", "topic, another"):
         assert label_fields(other, german) == ""
+
+
+@pytest.mark.parametrize("name", [*SETTINGS, ALTERNATIVE_HOST_IDS])
+def test_every_setting_of_the_state_has_words_in_both_languages(name: str) -> None:
+    shown = [say(f"settings.{name}", None, True, language=language).name for language in ("en", "de")]
+    assert f"“{name.replace('_', ' ')}”" not in shown[0]
+    assert shown[0] != shown[1]
