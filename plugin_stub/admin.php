@@ -150,6 +150,11 @@ function zoombridge_handle_page_response( $response ): void {
 		// Only there, a form may lead to the bridge's own address.
 		$may_leave = '/bridge-link' === zoombridge_requested_path();
 		zoombridge_page_content( zoombridge_filter_page_html( $response['body'], $may_leave ) );
+		return;
+	}
+	$error = is_wp_error( $response ) ? null : zoombridge_decode_json( $response['body'] );
+	if ( is_array( $error ) && is_string( $error['html'] ?? null ) ) {
+		zoombridge_page_content( zoombridge_filter_page_html( $error['html'] ) );
 	} else {
 		zoombridge_page_content( zoombridge_error_notice( zoombridge_error_message( $response ) ) );
 	}

@@ -367,6 +367,13 @@ class TestNotice:
 
         assert self.notice(hosted) == "No &lt;b&gt;page&lt;/b&gt; here."
 
+        page = f"{PIECE}<script>stolen()</script>"
+        bridge.respond = lambda _: as_json({"code": "x", "message": "No page here.", "html": page}, 404)
+        shown = sign_in(hosted).get(page_of(hosted), timeout=600).text
+        assert PIECE in shown, "a page with the tabs, in place of the notice"
+        assert "stolen" not in shown
+        assert notices(shown) == []
+
     @pytest.mark.parametrize("body", [b"", b"[]", b'{"message":["x"]}', b"<h1>"])
     def test_no_message(self, paired: WordPress, bridge: BridgeDouble, body: bytes) -> None:
         bridge.respond = lambda _: BridgeResponse(500, body)

@@ -30,7 +30,7 @@ from web.ui.shell import TABS, BrowserShell, Shell, WordPressShell, render, set_
 from web.ui.viewer import Role, Viewer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Executor
 
     from babel.support import NullTranslations
@@ -160,15 +160,19 @@ class PageHandler(Handler):
 
     def show(self, template: str, view: object = None, *, status: int = 200, **values: Any) -> None:
         """Render a page and finish the response; `view` holds what the template shows."""
-        tabs = [tab for tab in TABS if self.site_id is None or not tab.for_all_sites]
-        frame = {"viewer": self.viewer, "current": self.path, "tabs": tabs, "view": view}
         # JSON may hold halves of characters, and so may what Zoom sends.
-        body = render(template, self.shell, frame | values).encode(errors="replace")
+        body = self._rendered(template, values | {"view": view}).encode(errors="replace")
         self.set_status(status)
         self.set_header("Content-Type", "text/html; charset=utf-8")
         if self._key is not None:
             sign_answer(self, self._key, status, "", body)
         self.finish(body)
+
+    def _rendered(self, template: str, values: Mapping[str, Any]) -> str:
+        tabs = [tab for tab in TABS if self.site_id is None or not tab.for_all_sites]
+        return render(
+            template, self.shell, {"viewer": self.viewer, "current": self.path, "tabs": tabs, **values}
+        )
 
     def go(self, path: str, **query: str) -> None:
         """Redirect a form to a page (303), so that a reload does not submit it twice."""
@@ -199,13 +203,20 @@ class PageHandler(Handler):
         return translate_message(str(error), translations(self._language()))
 
     def _refuse(self, status: int, code: str, message: str) -> NoReturn:
-        document = {"code": code, "message": message}
         if self._key is not None:
-            answer_signed(self, self._key, status, document)
+            answer_signed(self, self._key, status, self._error_document(code, message))
         else:
             self.set_status(status)
-            self.write(document)
+            self.write({"code": code, "message": message})
         raise Finish
+
+    def _error_document(self, code: str, message: str) -> dict[str, str]:
+        """Return an error for the plugin: once its user is known with a page, of which older plugins know nothing."""
+        document = {"code": code, "message": message}
+        if hasattr(self, "shell"):
+            page = self._rendered("pages/error.jinja", {"message": message})
+            document["html"] = page.encode(errors="replace").decode()
+        return document
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Respond with what happened and what to do, without internals."""
@@ -229,9 +240,9 @@ class PageHandler(Handler):
         self.show_error(status_code, "zoombridge_error", message, language)
 
     def show_error(self, status: int, code: str, message: str, language: str) -> None:
-        """Finish with an error: signed JSON for the plugin, a page without navigation for a browser."""
+        """Finish with an error: signed JSON with a page for the plugin, a page without navigation for a browser."""
         if self._key is not None:
-            answer_signed(self, self._key, status, {"code": code, "message": message})
+            answer_signed(self, self._key, status, self._error_document(code, message))
             self.finish()
             return
         self.set_status(status)

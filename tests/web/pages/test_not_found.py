@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from html import unescape
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from tornado.httpclient import HTTPResponse
 
     from tests.web.conftest import Http
+    from tests.web.pages.doors import Door
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 HOSTILE = "/nowhere/%3Cscript%3Ealert(1)%3C/script%3E?q=%22%3E%3Cb%3E"
@@ -57,3 +59,26 @@ def test_a_program_gets_an_error_object(http: Http, session: dict[str, str], acc
     answer = http("GET", path, None, {"Accept": accept} | session)
     assert answer.code == 404
     assert json.loads(answer.body)["code"] == "zoombridge_no_route"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "message"),
+    [
+        ("/nowhere", 404, "There is no page at this address."),
+        ("/accounts", 403, "Zoom accounts are managed at the bridge's own address."),
+        ("/alerts/0123456789abcdef", 404, "There is no such open alert. It may have ended."),
+    ],
+)
+def test_in_wp_admin_an_error_has_the_tabs_of_other_pages(
+    stub: Door, path: str, status: int, message: str
+) -> None:
+    answer = stub.get(path)
+    assert answer.code == status
+    error = json.loads(answer.body)
+    assert error["message"] == message, "for plugins that know no page of an error"
+    assert "Something went wrong" in error["html"]
+    assert message in unescape(error["html"])
+    tabs = error["html"].partition("</nav>")[0]
+    assert all(f">{name}</a>" in tabs for name in ("Overview", "Meetings", "Sites", "Settings"))
+    assert "Zoom accounts" not in tabs
+    assert "<html" not in error["html"]
