@@ -269,7 +269,7 @@ function zoombridge_render_connection( array $connection ): void {
 	/* translators: %s: address of the bridge. */
 	$text = __( 'This site is connected to %s.', 'meetings-bridge-for-zoom' );
 	printf( '<p>%s</p>', esc_html( sprintf( $text, $connection['bridge'] ) ) );
-	zoombridge_render_buttons( array( 'renew' => __( 'Renew the key', 'meetings-bridge-for-zoom' ) ), '', 'button' );
+	zoombridge_render_buttons( array( 'renew' => __( 'Renew key', 'meetings-bridge-for-zoom' ) ), '', 'button' );
 }
 
 /**
