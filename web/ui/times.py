@@ -25,5 +25,10 @@ def time_element(moment: int | None, *, words: NullTranslations) -> Markup:
 
 
 def mark_times(text: str) -> Markup:
-    """Return a text as HTML, in which each time such as "2026-11-30 12:00 UTC" is an element of its own."""
+    """Return a text as HTML, in which each time such as "2026-11-30 12:00 UTC" is an element of its own.
+
+    What is HTML already stays as it is: its times are elements.
+    """
+    if isinstance(text, Markup):
+        return text
     return Markup(_IN_TEXT.sub(r'<time datetime="\1T\2:00+00:00">\g<0></time>', str(escape(text))))  # noqa: S704
