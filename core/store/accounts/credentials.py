@@ -92,6 +92,12 @@ def list_all(connection: Connection, sealer: Sealer) -> list[ZoomAccount]:
     return [_account(row, sealer) for row in rows.mappings()]
 
 
+def names(connection: Connection) -> dict[str, str]:
+    """Return the names of all accounts that have credentials, by account id."""
+    rows = connection.execute(select(zoom_accounts.c.account_id, zoom_accounts.c.name))
+    return {row.account_id: row.name for row in rows}
+
+
 def remove(connection: Connection, account_id: str) -> None:
     """Delete an account's credentials and users. Its meetings and their posts stay."""
     removals.drop_account(connection, account_id)

@@ -74,11 +74,15 @@ def sites_of(account_id: str) -> Select[str]:
     return select(grants.c.site_id).where(grants.c.account_id == account_id).order_by(grants.c.site_id)
 
 
-def list_all(connection: Connection, *, site_id: str | None = None) -> list[Grant]:
-    """Return the grants of Zoom accounts, for one site or for all, in order of their accounts."""
+def list_all(
+    connection: Connection, *, site_id: str | None = None, account_id: str | None = None
+) -> list[Grant]:
+    """Return the grants of Zoom accounts, for one site or account or for all, in order of their accounts."""
     query = select(grants).order_by(grants.c.account_id, grants.c.granted_at, grants.c.site_id)
     if site_id is not None:
         query = query.where(grants.c.site_id == site_id)
+    if account_id is not None:
+        query = query.where(grants.c.account_id == account_id)
     return [
         Grant(row.account_id, row.site_id, GrantSource(row.source), row.granted_at)
         for row in connection.execute(query)
@@ -168,11 +172,15 @@ def end_learnt(connection: Connection, account_id: str, *, but: Collection[str])
     return list(ended)
 
 
-def list_refused(connection: Connection, *, site_id: str | None = None) -> list[RefusedGrant]:
+def list_refused(
+    connection: Connection, *, site_id: str | None = None, account_id: str | None = None
+) -> list[RefusedGrant]:
     """Return the grants that an administrator revoked or refused, the latest first."""
     query = select(revoked_grants).order_by(revoked_grants.c.revoked_at.desc(), revoked_grants.c.account_id)
     if site_id is not None:
         query = query.where(revoked_grants.c.site_id == site_id)
+    if account_id is not None:
+        query = query.where(revoked_grants.c.account_id == account_id)
     return [RefusedGrant(row.account_id, row.site_id, row.revoked_at) for row in connection.execute(query)]
 
 

@@ -23,7 +23,7 @@ from tests.core.store.entries import entry
 from tests.core.store.grants import granted
 from tests.web.conftest import text
 from tests.web.pages.conftest import both_stores
-from tests.web.pages.doors import Elements
+from tests.web.pages.doors import Elements, link
 
 if TYPE_CHECKING:
     from tornado.httpclient import HTTPResponse
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tests.web.pages.doors import Door
 
 PATH = "/accounts/grants"
+OWN = f"{PATH}?account={ACCOUNT}"
 
 
 @pytest.fixture
@@ -67,8 +68,9 @@ class TestRequests:
     def test_say_who_asks_for_what_and_what_waits(self, asked: Store, admin: Door) -> None:
         page = text(admin.get(PATH))
         assert f"{ACCOUNT} Site s2 2 events since" in page
+        assert f"{ACCOUNT} Request to decide Site s1" in page
         assert "1 older one not kept" in page
-        assert "Granted by a first event only: check it below." in page
+        assert "Granted by a first event only." in page
         assert "asks to be shown on a site" in text(admin.get("/accounts"))
 
     @both_stores
@@ -139,18 +141,22 @@ class TestRequests:
 
 class TestAccounts:
     def test_say_where_they_are_shown_since_when_and_why(self, asked: Store, admin: Door) -> None:
-        assert "Site s1" in text(admin.get(PATH))
-        assert "by its first event" in text(admin.get(PATH))
+        own = admin.get(link(admin.get(PATH), ACCOUNT))
+        assert "Site s1" in text(own)
+        assert "by its first event" in text(own)
+        assert "2 events since" in text(own), "its request is there, too"
 
     def test_are_confirmed(self, asked: Store, admin: Door) -> None:
-        assert "Confirm grant" in text(admin.get(PATH))
-        admin.follow(post(admin, "grant", "s1"))
+        assert "Confirm grant" in text(admin.get(OWN))
+        shown = admin.follow(admin.post(OWN, do="grant", account=ACCOUNT, site="s1"))
         assert given(asked) == [("s1", GrantSource.ADMINISTRATOR)]
-        assert "Confirm grant" not in text(admin.get(PATH))
+        assert "Granted. The site shows the account" in text(shown)
+        assert "API credentials none" in text(shown), "it is the account's own page"
+        assert "Confirm grant" not in text(admin.get(OWN))
 
     def test_are_shown_on_further_sites(self, asked: Store, admin: Door) -> None:
         connected(asked, "s3")
-        options = [one["value"] for one in Elements(admin.get(PATH)).all("option")]
+        options = [one["value"] for one in Elements(admin.get(OWN)).all("option")]
         assert options[:2] == ["s2", "s3"]
         post(admin, "grant", "s3")
         assert ("s3", GrantSource.ADMINISTRATOR) in given(asked)
@@ -200,11 +206,11 @@ class TestAccounts:
         for number in range(30):
             granted(asked, f"Account{number:02}", "s1")
         first = admin.get(PATH)
-        assert "Account23" in text(first)
-        assert "Account25" not in text(first)
-        assert "after=Account24" in first.body.decode()
-        second = text(admin.get(f"{PATH}?after=Account24"))
-        assert "Account25" in second
+        assert "Account18" in text(first)
+        assert "Account20" not in text(first)
+        assert "after=Account19" in first.body.decode()
+        second = text(admin.get(f"{PATH}?after=Account19"))
+        assert "Account20" in second
         assert ACCOUNT in second
         assert "Next accounts" not in second
 
@@ -222,13 +228,42 @@ class TestAccounts:
         assert "No request matches." in page
         assert "No account matches" in text(admin.get(f"{PATH}?q=nowhere"))
 
+    @both_stores
+    def test_have_a_row_each_with_state_sites_and_last_event(self, asked: Store, admin: Door) -> None:
+        for site in ("s3", "s4", "s5"):
+            connected(asked, site)
+        granted(asked, "Choir", "s2", "s3", "s4", "s5")
+        append(asked, "s2", 1, "Choir")
+        account = ZoomAccount("Library", Credentials("Nowhere", "id", "secret"))
+        asked.write(lambda connection: zoom_credentials.save(connection, account, asked.sealer))
+        post(admin, "refuse")
+        page = text(admin.get(PATH))
+        assert f"{ACCOUNT} By its first event Site s1 2026-01-05 09:00 UTC" in page
+        assert "Choir Granted Site s2, Site s3, Site s4 and 1 more 2026-01-05 09:00 UTC" in page
+        assert "Library Not shown no site never" in page
+
+    def test_of_which_nothing_is_known_have_no_page(self, asked: Store, admin: Door) -> None:
+        for account in ("Unheard", "site:s1", "zoombridge-test-s1"):
+            assert admin.get(f"{PATH}?account={account}").code == 404
+
+    def test_on_many_sites_show_these_in_pages(self, asked: Store, admin: Door) -> None:
+        shown_on = [f"more{number:02}" for number in range(25)]
+        for site in shown_on:
+            connected(asked, site)
+        granted(asked, "Choir", *shown_on)
+        first, second = (text(admin.get(f"{PATH}?account=Choir&page={page}")) for page in (1, 2))
+        assert ("Site more19" in first, "Site more20" in first) == (True, False)
+        assert ("Site more19" in second, "Site more20" in second) == (False, True)
+        assert "Next page" in first
+        assert "Next page" not in second
+
 
 class TestManySites:
     def test_are_searched_by_name_or_address(self, asked: Store, admin: Door) -> None:
         for number in range(50):
             connected(asked, f"more{number:02}")
-        shown = Elements(admin.get(PATH))
-        assert shown.named("zb-other-1")["list"] == "zb-known-sites"
+        shown = Elements(admin.get(OWN))
+        assert shown.named("zb-other")["list"] == "zb-known-sites"
         with asked.reading() as connection:
             of_id = {site.id: site for site in sites.names(connection)}
         for typed in ("Site more07", of_id["more08"].url, "more09"):
@@ -248,7 +283,7 @@ class TestWho:
         page = watcher.get(PATH)
         assert page.code == 200
         assert ACCOUNT in text(page)
-        assert "Confirm grant" not in text(page)
+        assert "Confirm grant" not in text(watcher.get(OWN))
         assert post(watcher, "grant").code == 403
         assert len(given(asked)) == 1
 
