@@ -299,8 +299,27 @@ add_action( 'vczapi_admin_tabs_content', 'zoombridge_render_tab_content' );
 function zoombridge_render_page_content(): void {
 	// phpcs:ignore WordPress.Security.EscapeOutput.OutputNotEscaped -- Filtered HTML, or an escaped notice.
 	echo zoombridge_page_content();
-	zoombridge_render_connection_section();
-	zoombridge_render_loader_section();
+	if ( zoombridge_has_own_sections() ) {
+		zoombridge_render_connection_section();
+		zoombridge_render_loader_section();
+	}
+}
+
+/**
+ * Whether the plugin's own sections, about connection and loader, follow what is shown.
+ *
+ * They follow the bridge's overview, settings and pages about sites, and whatever is shown without the bridge.
+ *
+ * @since 0.3.0
+ *
+ * @return bool False on the bridge's other pages.
+ */
+function zoombridge_has_own_sections(): bool {
+	if ( 0 === zoombridge_needed_assets_version( zoombridge_page_content() ) ) {
+		return true;
+	}
+	$path = (string) strtok( zoombridge_requested_path(), '?' );
+	return in_array( $path, array( '/', '/settings' ), true ) || 0 === strpos( $path, '/sites' );
 }
 
 /**

@@ -212,6 +212,28 @@ class TestContent:
         assert "evil()" not in text
 
 
+class TestOwnSections:
+    """The plugin's own sections, about connection and loader."""
+
+    def test_follow_the_pages_about_sites_and_no_others(
+        self, paired: WordPress, bridge: BridgeDouble
+    ) -> None:
+        bridge.respond = lambda _: html(PIECE)
+        assert self._shown(paired, "/", "/settings?site=a", "/sites", "/sites/a-b") == [True] * 4
+        assert self._shown(paired, "/events", "/meetings/a/1", "/alerts/1", "/webhooks") == [False] * 4
+
+    def test_follow_every_notice_that_is_shown_without_the_bridge(
+        self, paired: WordPress, bridge: BridgeDouble
+    ) -> None:
+        bridge.respond = lambda _: BridgeResponse(502, b"Bad gateway")
+        assert self._shown(paired, "/events") == [True]
+
+    def _shown(self, site: WordPress, *paths: str) -> list[bool]:
+        browser = sign_in(site)
+        pages = [browser.get(page_of(site), params={"zoombridge": path}, timeout=600).text for path in paths]
+        return ["Connect to another bridge" in page and "Install loader" in page for page in pages]
+
+
 class TestForm:
     def post(
         self,

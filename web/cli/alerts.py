@@ -172,7 +172,7 @@ def remove(name: str, instance: Instance) -> None:
 @json_option
 @instance_options
 def open_(as_json: bool, instance: Instance) -> None:
-    """List the open alerts, urgent ones first.
+    """List the open alerts, critical ones first.
 
     Those that say the same of several sites are one entry.
     """

@@ -194,7 +194,7 @@ class TestHandling:
 
     @both_stores
     def test_on_the_overview(self, door: Door, store: Store) -> None:
-        assert "1 issue needs attention" in text(door.get("/")) or "issues need attention" in text(
+        assert "1 critical alert needs attention" in text(door.get("/")) or "alerts need attention" in text(
             door.get("/")
         )
         alert_id = open_ids(store)["s1"]

@@ -125,7 +125,7 @@ class TestVerdict:
     def test_nothing_needs_anybody_at_once(self, door: Door, well: Store) -> None:
         seen(well, last_event_at=NOW - 30 * HOUR)
         shown = words(door.get("/"))
-        assert "No urgent issues" in shown
+        assert "No critical alerts" in shown
         assert "No event for 30 hours." in shown
 
     def test_things_need_somebody(self, door: Door, well: Store) -> None:
@@ -140,10 +140,10 @@ class TestVerdict:
             )
 
         well.write(happens)
-        assert "1 issue needs attention" in words(door.get("/"))
+        assert "1 critical alert needs attention" in words(door.get("/"))
         seen(well, validated_at=NOW - 100 * HOUR, last_event_at=NOW - 60 * HOUR)
         shown = words(door.get("/"))
-        assert "2 issues need attention" in shown
+        assert "2 critical alerts need attention" in shown
         assert "The password <b>." in shown
 
 
