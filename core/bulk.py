@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from core.jobs.runner import JobRunner
     from core.model.health import HealthFact
+    from core.model.rules import Rules
     from core.store.db.engine import Store
     from core.store.jobs import Job
     from core.store.sites.rules_templates import RulesTemplate
@@ -140,7 +141,32 @@ def save_template(
         return rules_templates.load(connection, saved), [one for one in followers if one != site_id]
 
     template, followers = store.write(write)
-    begun = [
+    return template.name, _take_over(job_runner, template, followers, requested_by=requested_by)
+
+
+def change_template(
+    store: Store, job_runner: JobRunner, name: str, decided: Rules, *, requested_by: str
+) -> tuple[str, list[Job]]:
+    """Save rules as a template, new or known, and have the sites that follow it take them over.
+
+    Returns the name of the template, and the jobs that were enqueued.
+
+    Raises: RulesTemplateError, TooManyJobsError, StoreError.
+    """
+
+    def write(connection: Connection) -> tuple[RulesTemplate, list[str]]:
+        now = store_clock.now(connection, job_runner.clock)
+        saved = rules_templates.save(connection, name, decided, now=now)
+        return rules_templates.load(connection, saved), rules_templates.followers(connection, saved)
+
+    template, followers = store.write(write)
+    return template.name, _take_over(job_runner, template, followers, requested_by=requested_by)
+
+
+def _take_over(
+    job_runner: JobRunner, template: RulesTemplate, followers: list[str], *, requested_by: str
+) -> list[Job]:
+    return [
         enqueue(
             job_runner,
             BulkAction.FOLLOW,
@@ -152,7 +178,6 @@ def save_template(
         )
         for start in range(0, len(followers), MOST_SITES)
     ]
-    return template.name, begun
 
 
 @dataclass(slots=True)

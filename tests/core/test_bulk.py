@@ -209,6 +209,16 @@ class TestResults:
             (Action.RULES_TEMPLATE_REMOVED, None),
         } <= told
 
+    def test_of_a_template_that_is_changed_itself(self, bench: Bench) -> None:
+        bulk.save_template(bench.store, bench.jobs, "Schools", "s1", requested_by="anna")
+        bench.store.write(lambda connection: rules_templates.follow(connection, "s4", "Schools"))
+        decided = Rules(never=("choir",), authors=(Author("b@example.org", 6),))
+        name, [job] = bulk.change_template(bench.store, bench.jobs, "schools", decided, requested_by="anna")
+        assert (name, job.arguments["sites"]) == ("Schools", ["s4"])
+        with bench.store.reading() as connection:
+            template = rules_templates.load(connection, "Schools")
+        assert read(template.rules).rules == Rules(never=("choir",)), "authors are the sites' own"
+
     def test_of_a_template_that_has_changed_since_its_preview(self, bench: Bench) -> None:
         bulk.save_template(bench.store, bench.jobs, "Schools", "s1", requested_by="anna")
         found = bench.run(BulkAction.FOLLOW, "s4", source="Schools", previewed="0" * 32)

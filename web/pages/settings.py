@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from core import bulk
+from core import bulk, messages
 from core.errors import RulesTemplateError, TooManyJobsError, UnknownSiteError
 from core.model import rules
 from core.model.rules import MOST_CANCELLED_DAYS, JoinLink, NewPostStatus, Passcode
 from core.sites import apply_rules, secret_rotation
 from core.sites import preview as rules_preview
-from core.sites.options import OptionsCache
+from core.sites.options import OptionsCache, SiteOptions
 from core.sites.preview import PostPart, PreviewOutcome
 from core.store.accounts import users as zoom_users
 from core.store.db import settings
@@ -32,7 +32,7 @@ from core.store.sites import rules_templates, sites, zoom_secrets
 from core.wordpress.operations import MOST_CHOICES
 from core.zoom.signature import Secret
 from web.http.cache import application_cache
-from web.pages import rules_form
+from web.pages import rules_form, rules_template
 from web.pages.page import PageHandler
 from web.pages.rules_form import AuthorRow, FormValues, Reading
 from web.pages.webhooks import mask, token_problem
@@ -42,13 +42,13 @@ if TYPE_CHECKING:
 
     from core.bridge import Bridge
     from core.model.rules import Rules
-    from core.sites.options import SiteOptions
     from core.sites.preview import Preview
     from core.sites.secret_rotation import SecretRotation
     from core.store.accounts.users import KnownHost
     from core.store.jobs import Job
     from core.store.sites.rules_templates import RulesTemplate
     from core.store.sites.sites import Site, SiteName
+    from web.pages.rules_template import FoundTemplate
 
 _HOSTS_SECONDS = 60.0
 _LONGEST_NAME = 200
@@ -70,6 +70,7 @@ class RulesView:
     """The form of the rules. `previewed` is the digest of the previewed rules.
 
     `has_changed`: the form or the saved rules changed since the preview; `unknown`: e-mail addresses of no known host.
+    `is_returning`: the preview is that of the site's template, to which it may return.
     """
 
     values: FormValues
@@ -79,6 +80,7 @@ class RulesView:
     has_changed: bool = False
     is_saved_already: bool = False
     unknown: tuple[str, ...] = ()
+    is_returning: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,29 @@ class SettingsView:
     of_site: SiteSettingsView | None
 
 
+@dataclass(frozen=True, slots=True)
+class TemplateRulesView:
+    """The form of the rules of a template: the parts of the page show it in place of a site's."""
+
+    form: RulesView
+    most_cancelled_days: int
+    choices: tuple[type[NewPostStatus], type[Passcode], type[JoinLink]]
+    limit: int
+    site: None = None
+    hosts: tuple[KnownHost, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateView:
+    """The page of a template of rules. `typed` is the name of a new one."""
+
+    found: FoundTemplate
+    typed: str
+    done: str
+    outcomes: type[PreviewOutcome]
+    of_site: TemplateRulesView
+
+
 class SettingsPage(PageHandler):
     """Base of the page's three forms."""
 
@@ -196,6 +221,28 @@ class SettingsPage(PageHandler):
         )
         is_invalid = bool(errors) or confirm_token is not None or (form is not None and bool(form.errors))
         self.show("pages/settings.jinja", view, status=422 if is_invalid else 200)
+
+    async def _show_template(
+        self, name: str, *, form: RulesView | None = None, typed: str = "", decided: Rules | None = None
+    ) -> None:
+        """Show the page of a template, new where it has no name; `decided` are its rules to be previewed."""
+        found = await self.blocking(rules_template.load, self.bridge, name, decided)
+        if name and found.template is None:
+            self.missing(self.translated(RulesTemplateError(messages.UNKNOWN_TEMPLATE % {"name": name})))
+        form = form or RulesView(rules_form.of_rules(found.rules, []), {})
+        view = TemplateView(
+            found=found,
+            typed=typed,
+            done=self.get_query_argument("done", ""),
+            outcomes=PreviewOutcome,
+            of_site=TemplateRulesView(
+                form=form,
+                most_cancelled_days=MOST_CANCELLED_DAYS,
+                choices=(NewPostStatus, Passcode, JoinLink),
+                limit=rules_preview.MOST_MEETINGS,
+            ),
+        )
+        self.show("pages/rules-template.jinja", view, status=422 if form.errors else 200)
 
     async def _site_view(
         self, site: Site, form: RulesView | None, confirm_token: int | None
@@ -255,7 +302,12 @@ class SettingsHandler(SettingsPage):
     """`/settings`: `GET` shows the page; `POST` previews rules, then saves them."""
 
     async def get(self) -> None:
-        await self._show(self.get_query_argument("site", None))
+        """Show the page, or that of a template of rules."""
+        template = self.get_query_argument("template", None)
+        if template is None or self.site_id is not None:
+            await self._show(self.get_query_argument("site", None))
+        else:
+            await self._show_template(template[:_LONGEST_NAME])
 
     async def post(self) -> None:
         """Preview or save the rules of the form. Rules are saved only if exactly these were previewed."""
@@ -361,7 +413,10 @@ class TrashHandler(SettingsPage):
 
 
 class TemplateHandler(SettingsPage):
-    """`POST /settings/template`: save or remove a template of rules, for viewers of every site; return to it with a site."""
+    """`POST /settings/template`: save, change or remove a template of rules, for viewers of every site.
+
+    A site returns to it, too.
+    """
 
     async def post(self) -> None:
         do = self.get_body_argument("do", "")
@@ -370,6 +425,9 @@ class TemplateHandler(SettingsPage):
             return
         if self.site_id is not None:
             self.forbid(self.words.gettext("Templates of rules are managed at the bridge's own address."))
+        if do in ("preview", "save-rules"):
+            await self._change(is_saved=do == "save-rules")
+            return
         name = self.get_body_argument("template", "")[:_LONGEST_NAME]
         site_id = self.get_body_argument("site", "")
         try:
@@ -390,9 +448,28 @@ class TemplateHandler(SettingsPage):
         self.go("/settings", site=site.id, done="template")
 
     async def _return(self) -> None:
-        """Let the site follow its template again: any administrator of the site may do that."""
+        """Let the site follow its template again, once that is previewed: any administrator of the site may do that."""
         site = await self._meant()
         if site is None:
+            return
+        state = await self._state(site)
+        wanted = await self.blocking(rules_template.returned, self.bridge, state.site)
+        if wanted is None:
+            self.go("/settings", site=site.id)
+            return
+        mark = rules_form.digest(wanted, state.site.rules)
+        previewed = self.get_body_argument("previewed", "")
+        if previewed != mark:
+            found = await self.blocking(rules_preview.preview_rules, self.bridge.store, state.site, wanted)
+            form = RulesView(
+                rules_form.of_rules(state.decided.rules, state.hosts),
+                {},
+                preview=found,
+                previewed=mark,
+                has_changed=bool(previewed),
+                is_returning=True,
+            )
+            await self._show(site.id, form=form)
             return
         follow = partial(apply_rules.return_to_template, requested_by=self.viewer.name)
         try:
@@ -401,6 +478,34 @@ class TemplateHandler(SettingsPage):
             self.go("/settings", site=site.id)
             return
         self.go("/settings", site=site.id, done="returned")
+
+    async def _change(self, *, is_saved: bool) -> None:
+        """Preview rules for a template, or save them if exactly these were previewed."""
+        name = self.get_body_argument("template", "")[:_LONGEST_NAME]
+        template = await self.blocking(rules_template.find, self.bridge, name)
+        typed = name if template else self.get_body_argument("name", "")[:_LONGEST_NAME]
+        saved = rules.read(template.rules if template else None).rules
+        values = rules_form.submitted(partial(self.get_body_arguments, strip=False))
+        reading = Reading(values, saved, SiteOptions(), self.words)
+        decided = reading.rules()
+        if decided is None:
+            await self._show_template(name, form=RulesView(values, reading.errors), typed=typed)
+            return
+        mark = rules_form.digest(decided, template.rules if template else {})
+        if not is_saved or self.get_body_argument("previewed", "") != mark:
+            form = RulesView(values, {}, previewed=mark, has_changed=is_saved)
+            await self._show_template(name, form=form, typed=typed, decided=decided)
+            return
+        change = partial(bulk.change_template, requested_by=self.viewer.name)
+        try:
+            saved_as, _ = await self.blocking(
+                change, self.bridge.store, self.bridge.job_runner, typed, decided
+            )
+        except (RulesTemplateError, TooManyJobsError) as error:
+            form = RulesView(values, {"name": self.translated(error)}, previewed=mark)
+            await self._show_template(name, form=form, typed=typed, decided=decided)
+            return
+        self.go("/settings", template=saved_as, done="template")
 
 
 class RetentionHandler(SettingsPage):

@@ -3,6 +3,7 @@
 import re
 import time
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -37,7 +38,7 @@ from tests.core.events import ACCOUNT, SECRET, event, raw, signed
 from tests.core.store.entries import entry
 from tests.web.conftest import save_token
 from tests.web.pages.conftest import both_stores
-from tests.web.pages.doors import Door, Elements, words
+from tests.web.pages.doors import Door, Elements, link, words
 from web.pages.webhooks import mask
 
 HOSTILE = '"><script>alert(1)</script>&amp;'
@@ -95,13 +96,19 @@ def happens(store: Store, number: int, *, has_page: bool = True, **object_: Any)
 
 
 def send(
-    door: Door, *, do: str = "preview", previewed: str = "", site: str = "s1", **form: Any
+    door: Door,
+    *,
+    do: str = "preview",
+    previewed: str = "",
+    site: str = "s1",
+    path: str = "/settings",
+    **form: Any,
 ) -> HTTPResponse:
     """Send the form of the rules."""
     pairs: list[tuple[str, str]] = [("site", site), ("do", do), ("previewed", previewed)]
     for name, value in (FORM | form).items():
         pairs += [(name, one) for one in (value if isinstance(value, list) else [value])]
-    return door._ask("POST", "/settings", urlencode(pairs).encode())
+    return door._ask("POST", path, urlencode(pairs).encode())
 
 
 def mark(answer: HTTPResponse) -> str:
@@ -610,9 +617,7 @@ class TestTemplates:
         follow = {"do": "follow", "site": "s1", "template": "Schools"}
         preview = admin.post("/sites", **follow)
         assert "The sites below follow the template Schools" in words(preview)
-        hidden = [one for one in Elements(preview).all("input") if one["type"] == "hidden"]
-        mark = next(one["value"] or "" for one in hidden if one["name"] == "previewed")
-        admin.post("/sites", **follow, previewed=mark)
+        admin.post("/sites", **follow, previewed=mark(preview))
         [job] = bridge.job_runner.claim()
         bridge.job_runner.run_step(job)
         assert "This site follows the template Schools" in words(narrow.get("/settings"))
@@ -621,7 +626,13 @@ class TestTemplates:
         page = narrow.get("/settings")
         assert "This site has departed from the template Schools" in words(page)
         assert "Templates of rules" not in words(page)
-        returned = narrow.follow(narrow.post("/settings/template", do="return", site="s1"))
+        shown = narrow.post("/settings/template", do="return", site="s1")
+        assert "Preview of changes" in words(shown)
+        assert self.templates(store) == [("Schools", 0, 1)], "not before it is previewed"
+        late = narrow.post("/settings/template", do="return", site="s1", previewed="0" * 32)
+        assert "Nothing was saved" in words(late)
+        again = {"do": "return", "site": "s1", "previewed": mark(shown)}
+        returned = narrow.follow(narrow.post("/settings/template", **again))
         assert "The site follows its template again." in words(returned)
         assert self.templates(store) == [("Schools", 1, 0)]
         admin.post("/settings/template", do="remove", template="Schools")
@@ -642,6 +653,53 @@ class TestTemplates:
         assert watcher.post("/settings/template", do="return", site="s1").code == 403
         assert self.templates(store) == [("Schools", 0, 0)]
         assert bridge.job_runner.claim() == []
+
+    @both_stores
+    def test_have_a_page_where_their_rules_are_changed_once_previewed(
+        self, admin: Door, store: Store, wp_site: Site, bridge: Bridge
+    ) -> None:
+        form = {"path": "/settings/template", "site": ""}
+        new = admin.get("/settings?template=")
+        assert "New template of rules" in words(new)
+        shown = send(admin, do="preview", name="Schools", **form)
+        assert "No site follows this template, so nothing would change." in words(shown)
+        saved = send(admin, do="save-rules", name="Schools", previewed=mark(shown), **form)
+        assert "Saved. Sites that follow the template" in words(admin.follow(saved))
+
+        template = self.saved(store)
+        connected(store, "s2")
+        for site_id in ("s1", "s2"):
+            decide(store, rules.copied(template, rules.DEFAULT), site_id)
+            store.write(partial(rules_templates.follow, site_id=site_id, name="Schools"))
+        decide(store, Rules(instant=True), "s2")
+        own = admin.get(link(admin.get("/settings"), "Schools"))
+        assert "1 site follows this template. 1 site has departed from it" in words(own)
+        changed = form | {"never": "*secret*", "template": "Schools"}
+        shown = send(admin, do="preview", **changed)
+        assert f"{wp_site.name} {wp_site.url}" in words(shown)
+        assert "Site s2" not in words(shown), "it has departed"
+        late = send(admin, do="save-rules", previewed="0" * 32, **changed)
+        assert "Preview again, then save." in words(late)
+        assert self.saved(store) == template
+        assert send(admin, do="save-rules", previewed=mark(shown), **changed).code == 303
+        assert self.saved(store) == replace(template, never=("*secret*",))
+        [job] = bridge.job_runner.claim()
+        assert (job.arguments["sites"], job.arguments["only_followers"]) == (["s1"], True)
+
+    def saved(self, store: Store) -> Rules:
+        with store.reading() as connection:
+            return rules.read(rules_templates.load(connection, "Schools").rules).rules
+
+    def test_are_not_changed_by_what_is_wrong(self, admin: Door, narrow: Door, wp_site: Site) -> None:
+        form = {"path": "/settings/template", "site": ""}
+        wrong = send(admin, do="preview", name="Schools", cancelled_days="x", **form)
+        assert (wrong.code, "zb-cancelled_days-error" in wrong.body.decode()) == (422, True)
+        shown = send(admin, do="preview", name="", **form)
+        unnamed = send(admin, do="save-rules", name="", previewed=mark(shown), **form)
+        assert (unnamed.code, "1 to 40 characters" in words(unnamed)) == (422, True)
+        assert admin.get("/settings?template=Nothing").code == 404
+        assert "New template of rules" not in words(narrow.get("/settings?template="))
+        assert send(narrow, do="save-rules", name="Schools", **form).code == 403
 
     def test_say_what_is_wrong_with_a_name(self, admin: Door, wp_site: Site) -> None:
         answer = admin.post("/settings/template", do="save", site="s1", template="x" * 41)
