@@ -84,10 +84,11 @@ class Bridge:
         """Create and connect the parts; `start` starts them.
 
         The log keeps events for `keep_days`, and at most `keep_events`; names of registrants and participants stay in
-        them for `keep_names_days`. Each overrides the stored setting, and so do `trash_limits`. Other processes take over a post or a job
-        `lease_seconds` after its owner died. Without a `clock`, leases use the store's clock, which all processes
-        share, and everything else the system's. `translate` words alerts that are sent: a sentence of `core.messages` in a
-        language. `public_url` is the bridge's address in browsers, where it is not the saved one.
+        them for `keep_names_days`. Each overrides the stored setting, and so do `trash_limits`. Other processes take
+        over a post or a job `lease_seconds` after its owner died. Without a `clock`, leases use the store's clock,
+        which all processes share, and everything else the system's. `translate` words alerts that are sent: a
+        sentence of `core.messages` in a language. `public_url` is the bridge's address in browsers, where it is not
+        the saved one.
         """
         now = clock or time.time
         limits = trash_limits or TrashLimitOptions()

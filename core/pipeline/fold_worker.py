@@ -114,8 +114,8 @@ class FoldWorker:
     """Fold pending events in a thread of its own. `meetings_changed` is called after a commit that changed meetings.
 
     Without a `clock` the store's own is used. `batch_size` meetings share a transaction, `flood_batch_size` during a
-    flood: `flood_events` or more received within a second. More than `burst_events` folded within a second make sites
-    wait for the rest of the burst.
+    flood: `flood_events` or more received within a second. More than `burst_events` folded within a second delay
+    writes to sites until the burst has ended.
     """
 
     store: Store
@@ -349,8 +349,9 @@ def _link_recordings(
 ) -> tuple[set[tuple[str, int | None]], list[tuple[Batch, list[log.Entry]]]]:
     """Store which instances were recorded, and split batches by meeting.
 
-    Returns the meetings with earlier batch items, and the batches with the entries that they were split into. Those items have just been appended to the log. They are folded together with the recording in the next round, so
-    that the one is never visible without the other.
+    Returns the meetings with earlier batch items, and the batches with the entries that they were split into.
+    Those items have just been appended to the log. They are folded together with the recording in the next
+    round, so that the one is never visible without the other.
     """
     recorded = [step for step in steps if isinstance(step, _Folded) and step.recorded]
     batches = [batch for step in steps if isinstance(step, _Batches) for batch in step.batches]

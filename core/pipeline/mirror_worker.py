@@ -137,11 +137,11 @@ class _Lane:
 
 @dataclass(slots=True)
 class MirrorWorker:
-    """Write posts in threads of its own. `connect` creates a site's client, `chance` the jitter of retries.
+    """Write posts in threads of its own.
 
-    `on_success` is called after each batch of which the site has answered a part, `on_fault` after each with a fault.
-    Without a `clock` the store's own is used, which all processes share. Another process takes over a post
-    `lease_seconds` after its owner claimed it.
+    `connect` creates a site's client; `chance` returns the jitter of retries. `on_success` is called after each batch
+    of which the site has answered a part, `on_fault` after each with a fault. Without a `clock` the store's own is
+    used, which all processes share. Another process takes over a post `lease_seconds` after its owner claimed it.
     """
 
     store: Store

@@ -291,7 +291,10 @@ def page(
 
 
 def connection_changes(connection: Connection, site_id: str, *, since: int, until: int) -> list[AuditEntry]:
-    """Return what has changed after `since`, until `until` (Unix milliseconds), in how a site is connected, the oldest first; at most 5."""
+    """Return what has changed in how a site is connected, the oldest first; at most 5.
+
+    After `since`, until `until` (Unix milliseconds).
+    """
     rows = connection.execute(
         select(audit_log)
         .where(

@@ -49,9 +49,10 @@ class SiteResponse:
         return replace(self, body=self.body[: LARGEST_JSON + 1])
 
     def json(self) -> Any:
-        """Return the decoded JSON; ValueError where it is none, or large. A byte order mark before it is forgiven.
+        """Return the decoded JSON; ValueError if it is not JSON, or large.
 
-        Some plugins' files begin with one, which PHP prints before everything else.
+        A byte order mark at its beginning is ignored. Some plugins' files begin with one, which PHP prints before
+        everything else.
         """
         if len(self.body) > LARGEST_JSON:
             raise ValueError("too large")  # decoded, it would take many times its size

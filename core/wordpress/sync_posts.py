@@ -50,8 +50,8 @@ def sync_operations(
 def post_of(standing: Standing, sent: CreatePost | UpdatePost | None = None) -> SitePost:
     """Return the post in which this stands.
 
-    Without a state it holds of title and content what was sent and took, and what became of what did not take; its
-    `field` is then empty.
+    Without a state, its title and content are those that were sent, except where the site stored something
+    else; its `field` is then empty.
     """
     if standing.state is not None:
         return _post_with(standing, standing.state)

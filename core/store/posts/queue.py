@@ -245,7 +245,10 @@ def _upserting(dialect: str, sources: Any, *, now: Any, due_at: Any, latest: Any
 
 @cache
 def _scheduling(dialect: str) -> Any:
-    """Return the statement of `schedule_writes`, built once: SQLAlchemy needs longer to build it than the database to execute it."""
+    """Return the statement of `schedule_writes`, built once.
+
+    SQLAlchemy needs longer to build it than the database to execute it.
+    """
     now, due_at, latest = (bindparam(name, type_=BigInteger) for name in ("moment", "due", "latest"))
     sources = (
         select(
@@ -398,8 +401,8 @@ def finish(
 ) -> bool:
     """Record a write and end the lease; returns whether the claim was still valid, else nothing is recorded.
 
-    `account_id` is the record that owns the number, where it is not the claim's any more. `due_at` is when the written content expires; a revision wanted meanwhile is due at once. `reason` is why a post
-    is withheld.
+    `account_id` is the record that owns the number, where it is not the claim's any more. `due_at` is when the
+    written content expires; a revision wanted meanwhile is due at once. `reason` is why a post is withheld.
     """
     given = {
         "of_site": taken.site_id,

@@ -160,7 +160,8 @@ def claim_checks(
 ) -> list[str]:
     """Claim sites that are due for a check, the longest due first. Returns their ids.
 
-    Those that are `underway` stay due: a check that was requested meanwhile comes after the present one. Other processes leave them alone until `until`; then, where the check has not ended, they are due again.
+    Those that are `underway` stay due: a check that was requested meanwhile comes after the present one. Other
+    processes leave them alone until `until`; then, where the check has not ended, they are due again.
     """
     due = (
         select(sites.c.id)
