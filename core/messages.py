@@ -648,6 +648,8 @@ ADDRESS_DECLINED = _(
     "An administrator of the site has declined this address, so it goes on calling %(address)s. Ask there, and connect the "
     "site again if it is to change."
 )
+ADDRESS_WITHDRAWN = _("The offer is withdrawn: its administrators are not asked any more.")
+ADDRESS_NOT_OFFERED = _("No address is offered to this site.")
 RULES_SITE_REMOVED = _("This site is no longer connected, so its rules were not saved.")
 UNKNOWN_EVENT = _(
     "There is no event with this number in the log. It may have been deleted because of its age: see the retention in "

@@ -72,6 +72,7 @@ class Action(StrEnum):
     SITE_MOVED = "site.moved"
     SITE_KEY = "site.key"
     BRIDGE_ADDRESS_OFFERED = "site.address-offered"
+    BRIDGE_ADDRESS_WITHDRAWN = "site.address-withdrawn"
     BRIDGE_ADDRESS = "site.bridge-address"
     SITE_SERVER_PASSWORD = "site.server-password"  # noqa: S105
     ADDRESS_ALLOWED = "site.address"

@@ -64,6 +64,7 @@ sites = Table(
     Column("fault_message", Text),
     Column("last_write_at", BigInteger),
     Column("bridge_url", Text, nullable=False, default=""),  # where it looks for the bridge, as it was paired
+    Column("offered_address", Text),  # of the bridge, until the site calls it or it is withdrawn
     # For the sync protocol: WordPress's option `home`, empty until the site has told it; and the bridge's epoch there.
     Column("home", Text, nullable=False, default="", server_default=text("''")),
     Column("epoch", Integer, nullable=False, default=1, server_default="1"),

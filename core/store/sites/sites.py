@@ -81,6 +81,7 @@ class Site:
     fault_message: str | None = None
     last_write_at: int | None = None
     bridge_url: str = ""
+    offered_address: str | None = None
     checked_at: int | None = None
     check_due_at: int = 0
     settings_page: str = ""
@@ -154,6 +155,7 @@ def save(connection: Connection, site: Site, sealer: Sealer) -> None:
         "vczapi": site.vczapi,
         "vczapi_pro": site.vczapi_pro,
         "bridge_url": site.bridge_url,
+        "offered_address": site.offered_address,
         "home": site.home,
         "epoch": site.epoch,
         "next_key": _sealed(site.next_key, sealer),
@@ -458,11 +460,26 @@ def save_bridge_url(connection: Connection, site: Site, url: str) -> bool:
     changed = connection.execute(
         update(sites)
         .where(sites.c.id == site.id, sites.c.epoch == site.epoch, sites.c.bridge_url != url)
-        .values(bridge_url=url)
+        .values(bridge_url=url, offered_address=None)
     )
     if changed.rowcount:
         audit.record(connection, Action.BRIDGE_ADDRESS, site_id=site.id, address=url)
     return changed.rowcount == 1
+
+
+def save_offered_address(connection: Connection, site: Site, url: str | None) -> bool:
+    """Store which address of the bridge is offered to a site, unless it was paired anew since it was read; returns whether.
+
+    None: none is offered any more.
+    """
+    of_pairing = sites.c.id == site.id, sites.c.epoch == site.epoch
+    return connection.execute(update(sites).where(*of_pairing).values(offered_address=url)).rowcount == 1
+
+
+def uses_address(connection: Connection, url: str) -> bool:
+    """Whether a site calls the bridge at this address, or is offered it."""
+    query = select(sites.c.id).where((sites.c.bridge_url == url) | (sites.c.offered_address == url))
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def pause(connection: Connection, site_id: str, *, now: int) -> bool:
