@@ -19,7 +19,7 @@ from core.auth.passwords import Passwords
 from core.auth.service import AuthService
 from core.bridge import Bridge
 from core.model.fold import Change, fold, position
-from core.model.health import FactName, HealthFinding
+from core.model.health_facts import FactName, HealthFinding
 from core.monitoring.alerts import Alert, AlertKind, Severity
 from core.sites.options import OptionsCache
 from core.sites.pairing_codes import issue_code

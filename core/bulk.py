@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from core.jobs.runner import JobRunner
-    from core.model.health import HealthFact
+    from core.model.health_facts import HealthFact
     from core.model.rules import Rules
     from core.store.db.engine import Store
     from core.store.jobs import Job

@@ -49,8 +49,8 @@ if TYPE_CHECKING:
     from core.store.db.engine import Store
     from core.store.posts.queue import Claim
     from core.store.sites.sites import Site
-    from core.wordpress.operations import PostReport
     from core.wordpress.sync_client import SiteInfo, SyncClient
+    from core.wordpress.sync_operations import PostReport
 
 _WORKERS = 8
 # Sites that answer late have workers of their own, so that they delay no others. An attempt that takes longer than

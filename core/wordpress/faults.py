@@ -25,7 +25,7 @@ LONGEST_EVIDENCE = 300
 """Most characters of a response that are stored as evidence."""
 
 LARGEST_JSON = 128 * 1024
-"""Largest body in bytes that is decoded as JSON. Signed answers may be larger: see `core.wordpress.envelope`."""
+"""Largest body in bytes that is decoded as JSON. Signed answers may be larger: see `core.wordpress.sync_envelope`."""
 
 LONGEST_WAIT = 24 * 3600.0
 """Longest `Retry-After`, in seconds: one day."""

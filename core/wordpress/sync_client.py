@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from core.errors import Fault, SiteFaultError
 from core.wordpress import sync_faults, transport
-from core.wordpress.envelope import (
+from core.wordpress.homes import is_same_home
+from core.wordpress.post_operations import CreatePost, FindPosts, TrashPost, UpdatePost
+from core.wordpress.responses import UnexpectedError
+from core.wordpress.sync_envelope import (
     LARGEST_PAYLOAD,
     LARGEST_REQUEST,
     UnsignedAnswerError,
@@ -25,8 +28,7 @@ from core.wordpress.envelope import (
     open_answer,
     seal_request,
 )
-from core.wordpress.homes import is_same_home
-from core.wordpress.operations import (
+from core.wordpress.sync_operations import (
     MOST_OPERATIONS,
     Address,
     AddressOffered,
@@ -55,20 +57,18 @@ from core.wordpress.operations import (
     Write,
     report_of,
 )
-from core.wordpress.operations_json import document, payload_of, result_of
-from core.wordpress.post_operations import CreatePost, FindPosts, TrashPost, UpdatePost
-from core.wordpress.responses import UnexpectedError
+from core.wordpress.sync_operations_json import document, payload_of, result_of
 from core.wordpress.sync_posts import TRASH, Mark, post_of, sync_operations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from core.wordpress.addresses import Access, Endpoint
-    from core.wordpress.envelope import SignedAnswer
     from core.wordpress.faults import SiteResponse
-    from core.wordpress.operations import Operation, Payload, RequestFault, Result, WriteOperation
     from core.wordpress.post_operations import PostOperation
     from core.wordpress.responses import Choice, SitePost
+    from core.wordpress.sync_envelope import SignedAnswer
+    from core.wordpress.sync_operations import Operation, Payload, RequestFault, Result, WriteOperation
 
 BUDGET_MS = 2000
 """Milliseconds after which the site begins no further operation of a request."""

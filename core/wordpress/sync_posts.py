@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.wordpress.operations import Delete, Metas, Read, Trash, Write
 from core.wordpress.post_operations import CATEGORIES, CreatePost, DeletePost, ReadPost, TrashPost, UpdatePost
 from core.wordpress.responses import SitePost
+from core.wordpress.sync_operations import Delete, Metas, Read, Trash, Write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from core.wordpress.operations import Operation, Standing, State
+    from core.wordpress.sync_operations import Operation, Standing, State
 
 TRASH = "trash"
 

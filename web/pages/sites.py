@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from core.bridge import Bridge
-    from core.model.health import FactName, HealthFact
+    from core.model.health_facts import FactName, HealthFact
     from core.monitoring.site_list import SiteList
     from core.sites.pairing import Pairing, PairingCode
     from core.sites.preview import Preview
@@ -378,7 +378,7 @@ class SiteHandler(SitePage):
         state = await self._state(site_id)
         is_old = (state.site.checked_at or 0) < (time.time() - _CHECK_SECONDS) * 1000
         if is_old and not is_complete(state.lines):
-            self.bridge.health_checker.begin(site_id)
+            self.bridge.health_worker.begin(site_id)
         self._show(state)
 
     async def post(self, site_id: str) -> None:
@@ -451,7 +451,7 @@ class SiteHandler(SitePage):
         tags: str | None = None,
     ) -> None:
         done, _, count = self.get_query_argument("done", "").partition(",")
-        underway = self.bridge.health_checker.is_underway(state.site.id)
+        underway = self.bridge.health_worker.is_underway(state.site.id)
         view = SiteView(
             site=state.site,
             health=state.health,
@@ -640,7 +640,7 @@ def _save_login(bridge: Bridge, site_id: str, username: str, password: str) -> N
 
 def _check(bridge: Bridge, site_id: str) -> None:
     health_check.check(bridge.store, site_id)
-    bridge.health_checker.on_checked(site_id)
+    bridge.health_worker.on_checked(site_id)
 
 
 def _pause(bridge: Bridge, site_id: str, paused: bool) -> None:

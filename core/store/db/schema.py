@@ -113,7 +113,7 @@ health_facts = Table(
     "health_facts",
     metadata,
     Column("site_id", Text, ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True),
-    Column("name", Text, primary_key=True),  # see core.model.health.FactName
+    Column("name", Text, primary_key=True),  # see core.model.health_facts.FactName
     Column("well", Boolean, nullable=False),
     Column("message", Text, nullable=False),
     Column("since", BigInteger, nullable=False),  # it is as well, or as bad

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection
 
-    from core.wordpress.operations import PostReport
+    from core.wordpress.sync_operations import PostReport
 
 _STATES_THERE = (PostState.SYNCED, PostState.TRASHED)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, case, delete, false, func, literal_column, select, update
 
-from core.model.health import CHECKED, FactName, HealthFact, in_order
+from core.model.health_facts import CHECKED, FactName, HealthFact, in_order
 from core.store.db.schema import health_facts, sites
 from core.store.db.upsert import insert
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection
 
-    from core.model.health import HealthFinding
+    from core.model.health_facts import HealthFinding
 
 
 # --- Facts --------------------------------------------------------------------------------------------------

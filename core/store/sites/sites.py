@@ -11,7 +11,7 @@ from sqlalchemy import delete, insert, select, update
 
 from core import messages
 from core.errors import SiteTagError, UnknownSiteError
-from core.model.health import FactName, HealthFinding
+from core.model.health_facts import FactName, HealthFinding
 from core.model.place import PlaceHistory
 from core.model.rules import single_line
 from core.store import audit
