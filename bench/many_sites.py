@@ -242,6 +242,7 @@ def _paths(job_id: int, sample: Meeting, count: int, moment: dict[str, str]) -> 
         "/meetings?posts=failing",
         f"/events?site={_id(min(7, count - 1))}",
         "/accounts/grants?q=site+39",
+        f"/accounts/grants?account={_account(0)}",
         f"/settings?site={_id(count - 1)}",
         f"/webhooks?site={_id(count - 1)}",
         "/metrics",
