@@ -7,7 +7,7 @@ import secrets as randomness
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import BigInteger, bindparam, delete, insert, select, update
 
 from core import messages
 from core.errors import SiteTagError, UnknownSiteError
@@ -186,10 +186,13 @@ def save(connection: Connection, site: Site, sealer: Sealer) -> None:
 
 def load(connection: Connection, site_id: str, sealer: Sealer) -> Site:
     """Return a site by its id. Raises: UnknownSiteError."""
-    row = connection.execute(select(sites).where(sites.c.id == site_id)).mappings().one_or_none()
+    row = connection.execute(_LOADING, {"of_site": site_id}).mappings().one_or_none()
     if row is None:
         raise UnknownSiteError(messages.UNKNOWN_SITE % {"name": site_id})
     return _site(row, sealer)
+
+
+_LOADING = select(sites).where(sites.c.id == bindparam("of_site"))
 
 
 def find(connection: Connection, name: str, sealer: Sealer) -> Site:
@@ -278,13 +281,22 @@ def record_stale(connection: Connection, site_id: str, *, seconds: int, now: int
     connection.execute(update(sites).where(sites.c.id == site_id).values(values))
 
 
+_RECORDING_SUCCESS = (
+    update(sites)
+    .where(sites.c.id == bindparam("of_site"))
+    .values(
+        failures=0,
+        blocked_until=0,
+        fault=None,
+        fault_message=None,
+        last_write_at=bindparam("moment", type_=BigInteger),
+    )
+)
+
+
 def record_success(connection: Connection, site_id: str, *, now: int) -> None:
     """Record a successful request to the site, which closes its circuit breaker. `now`: Unix milliseconds (UTC)."""
-    changed = connection.execute(
-        update(sites)
-        .where(sites.c.id == site_id)
-        .values(failures=0, blocked_until=0, fault=None, fault_message=None, last_write_at=now)
-    )
+    changed = connection.execute(_RECORDING_SUCCESS, {"of_site": site_id, "moment": now})
     if changed.rowcount:
         written = HealthFinding(FactName.PAGES, True, messages.PAGES_WRITTEN)
         health.record(connection, site_id, [written], now=now)
