@@ -226,3 +226,66 @@ function zoombridge_show_meeting_date( $date, $format, $post ) {
 	return 'undated' === $facts['phase'] && ! $is_for_machines ? zoombridge_state_name( 'undated' ) : $date;
 }
 add_filter( 'get_the_date', 'zoombridge_show_meeting_date', 10, 3 );
+
+/**
+ * Shows a meeting's date in the block of a post's date, which since WordPress 6.9 formats it in the site's time zone.
+ *
+ * @since 0.3.0
+ *
+ * @param string        $html     The block as HTML.
+ * @param array         $block    The block, parsed.
+ * @param WP_Block|null $instance Optional. The block with its context. Default null.
+ * @return string HTML; unchanged for all other posts, for relative dates, and for those that an editor chose.
+ */
+function zoombridge_show_meeting_date_in_block( $html, $block, $instance = null ) {
+	$post_id  = $instance instanceof WP_Block ? (int) ( $instance->context['postId'] ?? 0 ) : 0;
+	$given    = $block['attrs'] ?? array();
+	$format   = (string) ( $given['format'] ?? '' );
+	$is_fixed = isset( $given['datetime'] ) && ! isset( $given['metadata']['bindings']['datetime'] );
+	$field    = $given['metadata']['bindings']['datetime']['args']['field'] ?? $given['displayType'] ?? 'date';
+	if ( ! $post_id || 'zoom-meetings' !== get_post_type( $post_id ) ) {
+		return $html;
+	}
+	if ( $is_fixed || 'human-diff' === $format || 'date' !== $field ) {
+		return $html;
+	}
+	$date = esc_html( (string) get_the_date( $format, $post_id ) );
+	return (string) preg_replace_callback(
+		'#(<time\b[^>]*>)[^<]*</time>#',
+		static function ( array $found ) use ( $date ): string {
+			return $found[1] . $date . '</time>';
+		},
+		$html
+	);
+}
+add_filter( 'render_block_core/post-date', 'zoombridge_show_meeting_date_in_block', 10, 3 );
+
+/**
+ * Shows when a meeting is above its excerpt in the archive of a theme without blocks, which may show no date of it.
+ *
+ * Block themes have a block for the date, and none of their blocks applies this filter.
+ *
+ * @since 0.3.0
+ *
+ * @param string $excerpt The excerpt, as HTML.
+ * @return string HTML; unchanged for all other posts, and where VCZAPI's template shows the archive.
+ */
+function zoombridge_show_date_in_archive( $excerpt ) {
+	$post = get_post();
+	if ( ! $post || 'zoom-meetings' !== $post->post_type || ! in_the_loop() || post_password_required( $post ) ) {
+		return $excerpt;
+	}
+	if ( zoombridge_has_vczapi() || ! ( is_post_type_archive( 'zoom-meetings' ) || is_tax( 'zoom-meeting' ) ) ) {
+		return $excerpt;
+	}
+	zoombridge_enqueue_visitors_assets();
+	$facts = zoombridge_meeting_facts( $post );
+	$when  = null === $facts['start'] ? '' : zoombridge_render_time( $facts['start'], $facts['zone'] );
+	return sprintf(
+		'<div class="zoombridge-visit">%s<p class="zoombridge-item-facts">%s</p></div>%s',
+		'' === $when ? '' : '<p class="zoombridge-item-when">' . $when . '</p>',
+		zoombridge_render_state( $facts, time() ),
+		$excerpt
+	);
+}
+add_filter( 'the_excerpt', 'zoombridge_show_date_in_archive', 20 );

@@ -84,7 +84,7 @@ function zoombridge_format_time( int $time, DateTimeZone $zone ): string {
  */
 function zoombridge_zone_name( int $time, DateTimeZone $zone ): string {
 	$name   = str_replace( '_', ' ', $zone->getName() );
-	$offset = 'UTC' . wp_date( 'P', $time, $zone );
+	$offset = 'UTC' . str_replace( '-', '−', (string) wp_date( 'P', $time, $zone ) ); // A hyphen would end a line.
 	return preg_match( '/^(?:UTC|[+-])/', $name ) ? $offset : $name . ', ' . $offset;
 }
 

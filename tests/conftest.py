@@ -51,6 +51,7 @@ ON_NEWEST = (
     "tests/plugin_stub/test_sync.py::TestWrite::",
     "tests/core/wordpress/test_sync_on_wordpress.py::",
     "tests/end_to_end/test_events.py::TestCreated::",
+    "tests/end_to_end/test_visitors.py::TestVisitors::test_everything_in_every_theme",
     "tests/wordpress/test_packages.py::",
 )
 # On an empty machine: minutes, of which most goes into downloads.
@@ -213,10 +214,7 @@ def migrated_url(
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    """Debian's own Chromium, without the windows that nobody sees.
-
-    Elsewhere Playwright's: Ubuntu's is a snap, which cannot be driven.
-    """
+    """Debian's own Chromium, without the windows that nobody sees. Elsewhere Playwright's: Ubuntu's is a snap, which cannot be driven."""
     args = {**browser_type_launch_args, "args": CHROMIUM_FLAGS}
     if platform.freedesktop_os_release()["ID"] == "debian" and CHROMIUM.exists():
         args["executable_path"] = str(CHROMIUM)

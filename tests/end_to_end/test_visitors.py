@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
@@ -18,8 +21,8 @@ from tests.end_to_end.looks import AXE, WIDTHS, assert_fits, picture, takes_pict
 from tests.end_to_end.pages import Frame, sign_in
 from tests.end_to_end.scene import in_march
 from tests.end_to_end.test_accessibility import assert_reachable
-from tests.examples import SOAK
 from tests.plugin_stub.event_schema import problems
+from tests.wordpress import packages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,9 +30,19 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
     from tests.end_to_end.pair import Pair
+    from tests.wordpress import WordPress
 
 DARK = "body { background: #111 !important; color: #eee !important; } body a, body summary { color: #9cf !important; }"
 NEW_YORK = "America/New_York"
+INSPECTOR = ".block-editor-block-inspector .components-panel__body"
+_INSERT = """
+([name, attributes]) => {
+    wp.data.dispatch('core/preferences').set('core/edit-post', 'welcomeGuide', false);
+    const block = wp.blocks.createBlock(name, attributes);
+    wp.data.dispatch('core/block-editor').insertBlock(block);
+    wp.data.dispatch('core/block-editor').selectBlock(block.clientId);
+}
+"""
 
 
 class Visit(Frame):
@@ -57,11 +70,21 @@ class Program:
     month: str
 
 
+def zone_of_another_day(time: datetime) -> str:
+    """Return a time zone in which a time (UTC) has another date than in that of the site."""
+    return "Pacific/Apia" if time.hour >= 11 else "Pacific/Pago_Pago"
+
+
 @pytest.fixture(scope="class")
 def program(kept_pair: Pair) -> Iterator[Program]:
     """Meetings that Zoom told of, in a category of their own."""
     start = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(minutes=30)
-    soon = Meeting("meeting", topic="Rehearsal & <i>tea</i>", start=start)
+    soon = Meeting(
+        "meeting",
+        topic="Rehearsal & <i>tea</i>",
+        start=start,
+        changes={"timezone": zone_of_another_day(start)},
+    )
     concerts = series("webinar", first=in_days(2), topic="Concerts")
     concerts.topic = "Concerts"
     kept_pair.tell(soon.created(), concerts.created())
@@ -156,30 +179,42 @@ CLASSIC = {
     "style.css": "/* Theme Name: Classic */ body { color: #222; background: #fff } a { color: #036 }",
     "index.php": """<!DOCTYPE html><html <?php language_attributes(); ?>><head><meta charset="utf-8"><title>Classic</title>
         <meta name="viewport" content="width=device-width"><?php wp_head(); ?></head><body <?php body_class(); ?>>
-        <?php while ( have_posts() ) { the_post(); the_title( '<h1>', '</h1>' ); the_content(); } wp_footer(); ?>
-        </body></html>""",
+        <main><?php while ( have_posts() ) { the_post(); the_title( '<h1>', '</h1>' );
+        is_singular() ? the_content() : the_excerpt(); } ?></main><?php wp_footer(); ?></body></html>""",
 }
 # Screens of wp-admin on which the plugin shows something, beside those of test_editor.py and the bridge's pages.
 SCREENS = {
     "options-reading.php": "tr:has(#zoombridge_join_minutes)",
     "options-writing.php": "tr:has(#zoombridge_editor)",
     "plugins.php": "tr[data-plugin^=meetings-bridge-for-zoom] .row-actions .settings",
-    "index.php": ".notice:has([href*=zoombridge_dismiss])",
+    "index.php": ".notice:has([href*=zoombridge_dismiss]), .notice:has([value=use_address])",
     "edit.php?post_type=zoom-meetings&page=zoombridge-settings": ".zoombridge-own",
+    "site-health.php": "#health-check-accordion-block-zoombridge_connection",
+    "options-privacy.php?tab=policyguide": "#privacy-settings-accordion-block-meetings-bridge-for-zoom",
 }
+# What is folded on a screen until somebody looks for it.
+UNFOLD = {
+    "site-health.php": (".site-health-view-passed", "[aria-controls$=zoombridge_connection]"),
+    "options-privacy.php?tab=policyguide": ("[aria-controls$=meetings-bridge-for-zoom]",),
+}
+OFFERED = "https://bridge.example.org"
 
 
-def themes(pair: Pair) -> list[str]:
-    """Return the themes to look at: a classic one, and the newest with blocks; in the soak, every one."""
-    folder = pair.site.directory / "wp-content/themes/classic"
-    folder.mkdir(exist_ok=True)
-    for name, text in CLASSIC.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    found: list[str] = pair.site.php(
-        "search_theme_directories( true ); return array_keys( wp_get_themes() );"
-    )
-    with_blocks = [name for name in ("three", "four", "five") if f"twentytwenty{name}" in found]
-    return ["classic", *(f"twentytwenty{name}" for name in (with_blocks if SOAK else with_blocks[-1:]))]
+def themes(site: WordPress) -> list[str]:
+    """Return the themes to look at: those of WordPress's own that are there, and one without blocks."""
+    folder = site.directory / "wp-content/themes"
+    known = ["twentytwentyone", "twentytwentythree", "twentytwentyfour", "twentytwentyfive"]
+    if site.kind == "playground-sqlite":
+        classic = packages.classic_theme()
+        if classic:
+            shutil.copytree(classic, folder / packages.CLASSIC_THEME, dirs_exist_ok=True)
+        else:
+            known.insert(0, "classic")
+            (folder / "classic").mkdir(exist_ok=True)
+            for name, text in CLASSIC.items():
+                (folder / "classic" / name).write_text(text, encoding="utf-8")
+    found: list[str] = site.php("search_theme_directories( true ); return array_keys( wp_get_themes() );")
+    return [name for name in known if name in found]
 
 
 def pages_of_everything(program: Program) -> list[str]:
@@ -213,11 +248,38 @@ def inspect(context: BrowserContext, address: str, root: str) -> None:
     loaded = [url.partition("?")[0] for url in asked if "/plugins/meetings-bridge-for-zoom/" in url]
     assert sorted(url.rpartition(".")[2] for url in loaded) == ["css", "js"], (address, loaded)
     asked.clear()
-    assert page.locator(root).count(), (address, root)
+    expect(page.locator(root).first).to_be_visible()
     assert page.evaluate(AXE, root) == [], address
+    assert_fits(page)
     assert [url for url in asked if "wp-emoji" not in url] == [], address  # WordPress's own
     described = page.locator('script[type="application/ld+json"]').all_text_contents()
     assert [problems(json.loads(text)) for text in described] == [[]] * ("/zoom-meetings/" in address)
+    page.close()
+
+
+@contextmanager
+def not_connected(site: WordPress) -> Iterator[None]:
+    """Take the site's connection away for a while."""
+    kept = site.php(
+        "$kept = get_option( 'zoombridge_connection' ); delete_option( 'zoombridge_connection' ); return $kept;"
+    )
+    try:
+        yield
+    finally:
+        site.php("update_option( 'zoombridge_connection', $kept );", kept=kept)
+
+
+def inspect_archive(context: BrowserContext, address: str, program: Program) -> None:
+    """Look at the archive of meetings, which the theme shows, with their dates."""
+    page = context.new_page()
+    page.goto(address, wait_until="load")
+    main = page.locator("main").first
+    expect(main).to_contain_text(program.concerts.topic)
+    for meeting in (program.soon, program.concerts):
+        date = meeting.start.astimezone(ZoneInfo(str(meeting.named["timezone"])))
+        expect(main).to_contain_text(re.compile(rf"{date:%b}[a-z]* {date.day}, {date.year}"))
+    assert page.evaluate(AXE, "main") == [], address
+    assert_fits(page)
     page.close()
 
 
@@ -293,56 +355,76 @@ class TestVisitors:
             "window.wp && wp.data && wp.blocks && wp.blocks.getBlockType('zoombridge/meetings')"
             " && wp.data.select('core/editor') && wp.data.select('core/editor').getCurrentPostId()"
         )
-        page.evaluate(
-            """
-            () => {
-                wp.data.dispatch('core/preferences').set('core/edit-post', 'welcomeGuide', false);
-                const block = wp.blocks.createBlock('zoombridge/meetings', {category: 'program'});
-                wp.data.dispatch('core/block-editor').insertBlock(block);
-                wp.data.dispatch('core/block-editor').selectBlock(block.clientId);
-            }
-            """
-        )
+        page.evaluate(_INSERT, ["zoombridge/meetings", {"category": "program"}])
+        canvas = page.frame(name="editor-canvas")
+        assert canvas is not None
         preview = page.frame_locator("iframe[name=editor-canvas]").locator(".zoombridge-of-meetings")
         expect(preview.get_by_role("link", name="Concerts", exact=True)).to_be_visible()
         page.get_by_role("combobox", name="Kind").select_option("webinar")
         expect(preview.locator(".zoombridge-item")).to_have_count(1)
         page.get_by_role("combobox", name="View").select_option("month")
         expect(preview.locator("table.zoombridge-month")).to_be_visible()
+        for frame, root in ((page, INSPECTOR), (canvas, ".zoombridge-of-meetings")):
+            frame.evaluate(AXE_SCRIPT)
+            assert frame.evaluate(AXE, root) == [], root
         content = page.evaluate("wp.data.select('core/editor').getEditedPostContent()")
         assert (
             content
             == '<!-- wp:zoombridge/meetings {"view":"month","category":"program","kind":"webinar"} /-->'
         )
+        for name in ("meeting", "countdown"):
+            page.evaluate(_INSERT, [f"zoombridge/{name}", {"meeting": str(program.soon.number)}])
+            shown = page.frame_locator("iframe[name=editor-canvas]").locator(f".zoombridge-of-{name}")
+            expect(shown).to_contain_text(program.soon.topic)
+            expect(page.get_by_label("Zoom meeting number")).to_be_visible()
+            assert page.evaluate(AXE, INSPECTOR) == [], name
+            assert canvas.evaluate(AXE, f".zoombridge-of-{name}") == []
         assert errors == []
         context.close()
 
     def test_everything_in_every_theme(self, program: Program, browser: Browser) -> None:
+        """Also in dark colours, where the theme has them for who wants them."""
         site = program.pair.site
         before = site.php("return get_stylesheet();")
         own = program.pair.post(program.concerts.number)["link"]
-        context = new_context(browser, viewport={"width": WIDTHS[-1], "height": 900})
+        archive = site.php("return get_post_type_archive_link( 'zoom-meetings' );")
+        context = new_context(browser, viewport={"width": WIDTHS[-1], "height": 900}, color_scheme="dark")
         context.add_init_script(AXE_SCRIPT)
         everything = pages_of_everything(program)
-        for count, theme in enumerate(themes(program.pair)):
-            site.php("switch_theme( $theme );", theme=theme)
+        for count, theme in enumerate(themes(site)):
+            site.php(
+                "switch_theme( $theme ); set_theme_mod( 'respect_user_color_preference', true );", theme=theme
+            )
             for address in everything if count == 0 else everything[:1]:
                 inspect(context, address, ".zoombridge-visit")
             inspect(context, own, ".zoombridge-meeting")
+            inspect_archive(context, archive, program)
         site.php("switch_theme( $theme );", theme=before)
         context.close()
 
     def test_every_screen_of_wp_admin(self, program: Program, browser: Browser) -> None:
         site = program.pair.site
-        site.php("zoombridge_store_alerts( array( 'count' => 2, 'digest' => 'x' ) );")
+        site.php(
+            "zoombridge_store_alerts( array( 'count' => 2, 'digest' => 'x' ) ); zoombridge_sync_offer_address( $offered );",
+            offered=OFFERED,
+        )
         context = new_context(browser)
         context.add_init_script(AXE_SCRIPT)
         page = context.new_page()
         sign_in(page, site)
         for path, root in SCREENS.items():
             page.goto(f"{site.url}/wp-admin/{path}")
-            assert page.locator(root).count() == 1, path
+            for control in UNFOLD.get(path, ()):
+                page.locator(control).click()
+            for part in root.split(", "):
+                expect(page.locator(part)).to_be_visible()
             assert page.evaluate(AXE, root) == [], path
+        site.php("zoombridge_delete_option_row( 'zoombridge_offered_address' );")
+
+        with not_connected(site):
+            page.goto(f"{site.url}/wp-admin/edit.php?post_type=zoom-meetings&page=zoombridge-settings")
+            expect(page.get_by_label("Pairing code")).to_be_visible()
+            assert page.evaluate(AXE, ".zoombridge-own") == []
         context.close()
 
 

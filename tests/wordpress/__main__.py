@@ -17,6 +17,8 @@ def fetch(kinds: list[str]) -> None:
             try:
                 packages.core(kind)
                 packages.php(kind)
+                if kind == "playground-sqlite":
+                    packages.classic_theme()  # which it does not come with
             except FetchError as error:
                 sys.exit(f"{kind}: {error}")
 

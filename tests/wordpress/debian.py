@@ -47,6 +47,10 @@ class Release:
         known = self._apt("apt-cache", "depends", "--no-suggests", package)
         return sorted(set(re.findall(r"^[ |]*(?:Depends|Recommends): ([^<\s]\S*)$", known, re.MULTILINE)))
 
+    def has(self, package: str) -> bool:
+        """Tell whether the release has a package of this name."""
+        return package in self._apt("apt-cache", "pkgnames", package).split()
+
     def without_programs(self, packages: Sequence[str]) -> list[str]:
         """Return those packages that are the same for every processor, the smallest first."""
         found = [

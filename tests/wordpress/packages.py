@@ -29,6 +29,8 @@ MINIMUM = {"debian": "bullseye"}
 MINIMUM_PHP = "7.4"
 
 THEME = re.compile(r"wordpress-theme-.+")
+CLASSIC_THEME = "twentytwentyone"
+_CLASSIC_PACKAGE = f"wordpress-theme-{CLASSIC_THEME}"
 # The machine's own C library serves every program; what PHP is linked with besides comes along.
 BELONGS_TO_PHP = re.compile(rf"php{re.escape(MINIMUM_PHP)}-.+|lib(?!c6$|crypt1$|perl|db5).+")
 
@@ -58,6 +60,15 @@ def php(kind: Kind, cache: Path | None = None) -> str:
     return "php"
 
 
+def classic_theme(cache: Path | None = None) -> Path | None:
+    """The folder of a theme without blocks; fetched where it is missing. None where the machine's release has none."""
+    release = platform.freedesktop_os_release()
+    name = f"theme-{CLASSIC_THEME}-{release['ID']}-{release.get('VERSION_CODENAME', 'unknown')}"
+    if not ((cache or cache_directory()) / name).is_dir() and not own_release().has(_CLASSIC_PACKAGE):
+        return None
+    return cached(name, _fetch_classic_theme, cache)
+
+
 def _newest(cache: Path) -> Path:
     """The newest WordPress, fetched anew each month. Where that fails, the one of an earlier month serves."""
     before = sorted(cache.glob("wordpress-newest-????-??"))
@@ -75,6 +86,13 @@ def _newest(cache: Path) -> Path:
 
 def _fetch_debian(target: Path) -> None:
     _unpack_wordpress(own_release(), target)
+
+
+def _fetch_classic_theme(target: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="zoombridge-theme-") as work:
+        own_release().unpack([_CLASSIC_PACKAGE], Path(work))
+        [style] = Path(work).rglob(f"{CLASSIC_THEME}/style.css")
+        shutil.copytree(style.parent, target, dirs_exist_ok=True)
 
 
 def _fetch_newest(target: Path) -> None:
