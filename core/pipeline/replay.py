@@ -65,7 +65,7 @@ logger = structlog.get_logger(__name__)
 class ReplayPreview:
     """The extent of a replay: the number of events by outcome, and of quarantined requests.
 
-    If `is_whole` is False, the numbers are lower bounds.
+    Where `is_whole` is False, there are at least so many.
     """
 
     failed: int
@@ -224,7 +224,7 @@ class ReplayJob:
         )
 
     def close(self) -> None:
-        """Do nothing: the job holds no resources."""
+        """Nothing is held."""
 
     def _next(
         self, connection: Connection, job: Job, cursor: EventKey

@@ -252,11 +252,11 @@ class Place:
         return f"{posts}\n{events}\n{self.owner.bridge.log()[-3000:]}\n{self.wordpress.php_log()}"
 
 
-def sign_in_link(bridge: RunningBridge) -> str:
-    """Return a link by which a new administrator signs in, without starting a command."""
+def sign_in_link(bridge: RunningBridge, name: str = "anna", role: Role = Role.ADMINISTRATOR) -> str:
+    """Return a link by which a new user signs in, without starting a command."""
     rpc = RpcClient(bridge.data / "rpc.json")
-    rpc.call(api.USER_ADD, api.AddUser(name="anna", role=Role.ADMINISTRATOR, password=PASSWORD))
-    return bridge.url + rpc.call(api.USER_LINK, api.MakeLink(name="anna", keep_password=True)).path
+    rpc.call(api.USER_ADD, api.AddUser(name=name, role=role, password=PASSWORD))
+    return bridge.url + rpc.call(api.USER_LINK, api.MakeLink(name=name, keep_password=True)).path
 
 
 def upload(site: WordPress, plugin: bytes) -> None:

@@ -315,6 +315,28 @@ class TestEveryDoor:
         look(page, InBrowser(new), "/signin", navigation.value, statuses=(422,))
 
 
+class TestEveryFault:
+    """What is shown where there is no page, or not what it was about."""
+
+    def test_to_strangers(self, new: Pair, page: Page, plain: Page) -> None:
+        address = f"{new.bridge.url}/nowhere"
+        response = page.goto(address)
+        assert response is not None
+        look(page, InBrowser(new), address, response, statuses=(404,))
+        look_without_script(plain, address)
+
+    def test_to_who_is_signed_in(self, new: Pair, page: Page, plain: Page) -> None:
+        frame = InBrowser(new)
+        frame.enter(page)
+        frame.enter(plain)
+        for path in ("/nowhere", "/alerts/0123456789abcdef"):
+            address = frame.address(path)
+            response = page.goto(address)
+            assert response is not None
+            look(page, frame, path, response, statuses=(404,))
+            look_without_script(plain, address)
+
+
 class TestKeyboard:
     def test_skip_link_leads_past_the_tabs(self, busy: Pair, page: Page) -> None:
         frame = InBrowser(busy)

@@ -1,4 +1,4 @@
-"""An agency's administrator at the bridge's own address: several sites, rules, alerts, users; in Chromium."""
+"""An agency's administrator, at the bridge's own address and in wp-admin: sites, rules, alerts, users; in Chromium."""
 
 from __future__ import annotations
 
@@ -12,31 +12,54 @@ from tests.conftest import new_context
 from tests.core.conftest import connected
 from tests.core.wordpress.raw_server import Server
 from tests.end_to_end.adding import sign_in_link
+from tests.end_to_end.conftest import VCZAPI
+from tests.end_to_end.events import Meeting
 from tests.end_to_end.looks import assert_accessible, assert_fits
-from tests.end_to_end.pages import follow_sign_in_link
-from tests.running import RunningBridge
+from tests.end_to_end.pages import InBrowser, InWordPress, follow_sign_in_link, sign_in
+from tests.end_to_end.pair import Pair
 from web.cli.instance import Instance, prepare_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from playwright.sync_api import Browser, Page
+
+    from tests.running import RunningBridge
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
-@pytest.fixture
-def agency(tmp_path: Path) -> Iterator[RunningBridge]:
-    """A bridge with three sites, that nobody can reach."""
-    data = tmp_path / "agency"
+UNREACHABLE = ("s1", "s2", "s3")
+
+
+@pytest.fixture(scope="module")
+def kept_agency(kept_pair: Pair, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """A bridge with three sites that nobody can reach, and one with a WordPress."""
+    data = tmp_path_factory.mktemp("agency")
     store = Instance(data, None).open_store()
     prepare_database(store)
-    for site_id in ("s1", "s2", "s3"):
+    for site_id in UNREACHABLE:
         connected(store, site_id)
     store.close()
-    with RunningBridge(data) as bridge:
-        yield bridge
+    made = Pair(kept_pair.site, data)
+    yield made
+    made.bridge.stop()
+    kept_pair.connect_again()
+
+
+@pytest.fixture
+def agency(kept_agency: Pair) -> Pair:
+    """The agency's bridge and its site with a WordPress."""
+    return kept_agency
+
+
+@pytest.fixture
+def agency_beside_vczapi(kept_agency: Pair) -> Iterator[Pair]:
+    """The same while the double of the plugin VCZAPI is active, which the bridge has been told."""
+    kept_agency.site.add_plugin(VCZAPI)
+    kept_agency.connect_again()
+    yield kept_agency
+    kept_agency.site.deactivate_plugin("vczapi")
 
 
 class Administrator:
@@ -130,19 +153,77 @@ def looks_on(bridge: RunningBridge, page: Page, link: str) -> None:
     expect(page.get_by_role("heading", name="Seite nicht gefunden")).to_be_visible()
 
 
-def test_an_agencys_administrator(agency: RunningBridge, page: Page, browser: Browser) -> None:
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    anna = Administrator(agency, page)
-    anna.sees_the_sites()
-    anna.changes_rules()
-    with Server(lambda: iter([OK])) as receiver:
-        anna.adds_a_channel(f"http://127.0.0.1:{receiver.port}/hook")
-    anna.acknowledges_an_alert()
-    link = anna.invites("ben")
-    anna.loses_the_way()
-    assert errors == []
+def decides_who_joins(page: Page, frame: InBrowser | InWordPress, choice: str) -> None:
+    """Change the rule about the link to join on the page *Settings*, by a preview."""
+    page.goto(frame.address(f"/settings?site={frame.pair.id}"))
+    page.locator(f"input[name=join_link][value={choice}]").check()
+    page.get_by_role("button", name="Preview changes").click()
+    page.get_by_role("button", name="Save rules").first.click()
+    expect(page.locator(frame.root).get_by_role("status").first).to_be_visible()
+    assert_accessible(page, frame.root)
 
-    context = new_context(browser, locale="de-DE", viewport={"width": 375, "height": 800})
-    looks_on(agency, context.new_page(), link)
-    context.close()
+
+def decides_in_both_shells(agency: Pair, in_browser: Page, in_wp_admin: Page) -> None:
+    """What is decided at the bridge's own address is taken back in wp-admin; the page that visitors see follows."""
+    meeting = Meeting("meeting", topic="Lecture")
+    agency.tell(meeting.created())
+    agency.await_page(meeting.number, meeting.topic, meeting.join_url)
+    decides_who_joins(in_browser, InBrowser(agency), "nobody")
+    agency.await_page(meeting.number, meeting.topic, gone=(meeting.join_url,))
+    decides_who_joins(in_wp_admin, InWordPress(agency), "everybody")
+    agency.await_page(meeting.number, meeting.topic, meeting.join_url)
+
+
+def stays_at_one_site(page: Page, agency: Pair) -> None:
+    """wp-admin shows its own site and nothing of the others; what is the bridge's own, and what is nowhere, leads back."""
+    frame = InWordPress(agency)
+    page.goto(frame.start)
+    expect(page.locator(".zoombridge-tabs")).to_be_visible()
+    assert "Site s1" not in page.locator("#wpcontent").inner_text()
+    page.goto(frame.address("/sites/s1"))
+    expect(page.locator(".zoombridge-tabs")).to_be_visible()
+    assert "Site s1" not in page.locator("#wpcontent").inner_text()
+    for path in ("/users", "/nowhere"):
+        page.goto(frame.address(path))
+        expect(page.get_by_role("heading", name="Something went wrong")).to_be_visible()
+        assert_accessible(page, ".zoombridge")
+    page.get_by_role("link", name="Back to the overview").click()
+    expect(page.locator(".zoombridge-tabs")).to_be_visible()
+
+
+class TestAgency:
+    def test_several_sites_at_the_bridges_own_address(
+        self, agency: Pair, page: Page, browser: Browser
+    ) -> None:
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        anna = Administrator(agency.bridge, page)
+        anna.sees_the_sites()
+        anna.changes_rules()
+        with Server(lambda: iter([OK])) as receiver:
+            anna.adds_a_channel(f"http://127.0.0.1:{receiver.port}/hook")
+        anna.acknowledges_an_alert()
+        link = anna.invites("ben")
+        anna.loses_the_way()
+
+        in_wp_admin = new_context(browser).new_page()
+        in_wp_admin.on("pageerror", lambda error: errors.append(str(error)))
+        sign_in(in_wp_admin, agency.site)
+        decides_in_both_shells(agency, page, in_wp_admin)
+        stays_at_one_site(in_wp_admin, agency)
+        in_wp_admin.context.close()
+        assert errors == []
+
+        context = new_context(browser, locale="de-DE", viewport={"width": 375, "height": 800})
+        looks_on(agency.bridge, context.new_page(), link)
+        context.close()
+
+
+class TestAgencyBesideVczapi:
+    def test_one_site_in_both_shells(self, agency_beside_vczapi: Pair, page: Page, browser: Browser) -> None:
+        InBrowser(agency_beside_vczapi).enter(page)
+        in_wp_admin = new_context(browser).new_page()
+        sign_in(in_wp_admin, agency_beside_vczapi.site)
+        decides_in_both_shells(agency_beside_vczapi, page, in_wp_admin)
+        stays_at_one_site(in_wp_admin, agency_beside_vczapi)
+        in_wp_admin.context.close()

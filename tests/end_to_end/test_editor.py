@@ -1,4 +1,4 @@
-"""An editor goes the whole way in Chromium: from Zoom's event, over wp-admin, to what a visitor sees."""
+"""An editor goes the whole way in Chromium: from Zoom's event, over wp-admin and the bridge, to what a visitor sees."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
 
+from core.store.auth.users import Role
 from tests.conftest import new_context
+from tests.end_to_end.adding import sign_in_link
 from tests.end_to_end.events import Meeting
 from tests.end_to_end.looks import assert_accessible, assert_fits, picture, takes_pictures
+from tests.end_to_end.pages import follow_sign_in_link
 from tests.end_to_end.scene import in_march
 from tests.wordpress import signing_in
 
@@ -109,6 +112,20 @@ class Editor:
         stands = self.pair.post(meeting.number)
         assert (stands["title"]["raw"], stands["content"]["raw"]) == (title, f"<p>{AGENDA}</p>\n")
 
+    def reads_it_at_the_bridge(self, meeting: Meeting) -> None:
+        """As a viewer at the bridge's own address, who finds why the titles differ, and the way back to the edit screen."""
+        page, bridge = self.page, self.pair.bridge
+        name = "beside-vczapi" if self.is_beside_vczapi else "alone"
+        follow_sign_in_link(page, sign_in_link(bridge, name, Role.VIEWER))
+        page.goto(f"{bridge.url}/meetings?q={meeting.number}")
+        page.get_by_role("link", name=meeting.topic).first.click()
+        expect(page.get_by_role("heading", name=meeting.topic)).to_be_visible()
+        expect(page.locator("#zb-posts")).to_contain_text("Its title was changed in WordPress.")
+        expect(page.get_by_role("button", name="Resync page")).to_have_count(0)
+        assert_accessible(page, "body")
+        page.get_by_role("link", name="Edit in WordPress").click()
+        expect(page.locator("#zoombridge-meeting")).to_contain_text(f"In Zoom it is “{meeting.topic}”")
+
     def publishes_a_page(self, meeting: Meeting) -> str:
         """Put the block of one meeting into a page; return its address."""
         page = self.page
@@ -130,11 +147,12 @@ def edits(pair: Pair, browser: Browser, topic: str, title: str) -> None:
     editor = Editor(pair, page)
     editor.finds_in_the_list(meeting, concert)
     editor.changes_the_title(meeting, title)
+    pair.tell(meeting.updated({"duration": 60}, duration=75))
+    editor.reads_it_at_the_bridge(meeting)
     address = editor.publishes_a_page(meeting)
     context.close()
     assert errors == []
 
-    pair.tell(meeting.updated({"duration": 60}, duration=75))
     visitor = new_context(browser).new_page()
     visitor.goto(address)
     shown = visitor.locator(".zoombridge-visit")

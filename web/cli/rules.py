@@ -112,8 +112,7 @@ def copy(
 ) -> None:
     """Copy the rules of the site SOURCE to each SITE (addresses or IDs).
 
-    Copies once: later changes to SOURCE are not copied. The pages of these sites are then compared with their new
-    rules.
+    Once: later changes of SOURCE are not copied. The pages of these sites are then compared with their new rules.
     """
     request = api.CopyRules(source=source, **chosen.model_dump())
     with instance.working() as caller:
@@ -133,10 +132,9 @@ def follow(
     as_json: bool,
     instance: Instance,
 ) -> None:
-    """Let each SITE (its address or ID) follow TEMPLATE, or follow it again.
+    """Let each SITE (its address or ID) follow TEMPLATE, or return to it.
 
-    A site that follows a template uses the template's rules, including later changes, until you edit the site's
-    own.
+    A site that follows a template has its rules, also when the template changes, until its own rules are changed.
     """
     request = api.FollowRules(template=template, **chosen.model_dump())
     with instance.working() as caller:

@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.storable import LARGEST_NUMBER
 from core.wordpress import responses
-from core.wordpress.pairing_envelope import is_public_key
-from core.wordpress.responses import UnexpectedError
-from core.wordpress.sync_operations import (
+from core.wordpress.operations import (
     Address,
     AddressOffered,
     BridgeCall,
@@ -53,6 +51,8 @@ from core.wordpress.sync_operations import (
     Unpaired,
     Write,
 )
+from core.wordpress.pairing_envelope import is_public_key
+from core.wordpress.responses import UnexpectedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
