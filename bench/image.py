@@ -1,7 +1,7 @@
 """Build the container's image and run it as `packaging/container/compose.yaml` does: `python -m bench.image`.
 
-With Docker or Podman. Where neither works, the Dockerfile is linted alone. The bridge runs with SQLite; no port is
-opened on this machine.
+With Docker or Podman. Where neither works, the Dockerfile's instructions are followed in a folder instead, which needs
+root and debootstrap; without them, it is linted alone. The bridge runs with SQLite; no port is opened on this machine.
 """
 
 from __future__ import annotations
@@ -10,10 +10,14 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+from typing import Protocol
 
 import click
+
+from bench import image_steps
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "packaging" / "container" / "Dockerfile"
@@ -32,6 +36,22 @@ def engine() -> str:
         ):
             return name
     return ""
+
+
+class Runs(Protocol):
+    """The image that runs, in an engine's container or in namespaces."""
+
+    def wait_until_healthy(self) -> None:
+        """Return once the image's own health check passes."""
+
+    def shell(self, line: str) -> str:
+        """Return what a line of a shell in it prints."""
+
+    def log(self) -> str:
+        """Return what it wrote so far."""
+
+    def stop(self) -> int:
+        """Ask it to end; return its exit status."""
 
 
 class Container:
@@ -79,7 +99,7 @@ class Container:
         return subprocess.run([self._program, *arguments], capture_output=True, text=True, check=False)
 
 
-def verify(container: Container) -> None:
+def verify(container: Runs) -> None:
     """Raise: AssertionError where the container is not as docs/hosting.md says."""
     container.wait_until_healthy()
     assert container.shell("id -u").strip() == "10001"
@@ -99,9 +119,15 @@ def main(program: str | None, options: tuple[str, ...]) -> None:
     """Lint, build, run."""
     subprocess.run([str(Path(sys.executable).with_name("hadolint")), str(FILE)], check=True)
     program = program or engine()
-    if not program:
+    if program:
+        _run_by_engine(program, options)
+    elif image_steps.is_possible():
+        _run_in_a_folder()
+    else:
         click.echo("The Dockerfile has no faults; not built: neither Docker nor Podman works here.")
-        return
+
+
+def _run_by_engine(program: str, options: tuple[str, ...]) -> None:
     subprocess.run([program, "build", "--file", str(FILE), "--tag", IMAGE, str(ROOT)], check=True)
     container = Container(program, options)
     try:
@@ -110,6 +136,20 @@ def main(program: str | None, options: tuple[str, ...]) -> None:
         container.remove()
     click.echo(
         f"The image was built by {program}, and ran read-only, without root and privileges, until it was asked to stop."
+    )
+
+
+def _run_in_a_folder() -> None:
+    with tempfile.TemporaryDirectory(prefix="zoombridge-image-") as made:
+        Path(made).chmod(0o755)  # for apt and for the image's user, who get through it
+        folder = image_steps.Folder(image_steps.Image(FILE, Path(made)), Path(made))
+        try:
+            verify(folder)
+        finally:
+            folder.remove()
+    click.echo(
+        "No engine works here: the Dockerfile's instructions were followed in a folder, on Debian's own Python, and what "
+        "they make ran read-only, without root and privileges, until it was asked to stop."
     )
 
 

@@ -62,7 +62,7 @@ class Killing:
         try:
             self._start()
             assert self.bridges[0] is not None
-            self.route = connect(self.bridges[0], self.site)
+            self.route = self._connect(self.bridges[0])
             for number in range(count):
                 if time.monotonic() > until:
                     break
@@ -86,6 +86,10 @@ class Killing:
                 data = self.place.data if index == 0 else self.place.data.with_name(f"other-{index}")
                 self._share_key(data)
                 self.bridges[index] = self._run(data)
+
+    def _connect(self, bridge: RunningBridge) -> str:
+        """Connect the site; return the path of its endpoint at the bridge."""
+        return connect(bridge, self.site)
 
     def _run(self, data: Path, port: int = 0) -> RunningBridge:
         return RunningBridge(data, *self.options, port=port, database_url=self.place.database_url)

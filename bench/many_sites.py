@@ -19,7 +19,7 @@ from core.auth.passwords import Passwords
 from core.auth.service import AuthService
 from core.bridge import Bridge
 from core.model.fold import Change, fold, position
-from core.model.health import FactName, HealthFinding
+from core.model.health_facts import FactName, HealthFinding
 from core.monitoring.alerts import Alert, AlertKind, Severity
 from core.sites.options import OptionsCache
 from core.sites.pairing_codes import issue_code
@@ -242,6 +242,7 @@ def _paths(job_id: int, sample: Meeting, count: int, moment: dict[str, str]) -> 
         "/meetings?posts=failing",
         f"/events?site={_id(min(7, count - 1))}",
         "/accounts/grants?q=site+39",
+        f"/accounts/grants?account={_account(0)}",
         f"/settings?site={_id(count - 1)}",
         f"/webhooks?site={_id(count - 1)}",
         "/metrics",

@@ -51,15 +51,17 @@ def folder() -> Iterator[Path]:
 class Place:
     """A bridge's data folder. Without `database_url` its database is SQLite, in the folder."""
 
-    def __init__(self, data: Path, database_url: str | None = None) -> None:
-        """Make the folder, and its tables."""
+    def __init__(self, data: Path, database_url: str | None = None, *, migrated: bool = True) -> None:
+        """Make the folder and its key, and the tables of this version unless they are not wanted yet."""
         data.mkdir(parents=True, exist_ok=True)
         self.data = data
         self.database_url = database_url
         self.url = database_url or f"sqlite:///{data / 'zoombridge.db'}"
         self._reader: Engine | None = None
-        with self.open() as store:
-            upgrade(store.engine, store.sealer)
+        key_from(self.data / "zoombridge.key")
+        if migrated:
+            with self.open() as store:
+                upgrade(store.engine, store.sealer)
 
     @contextmanager
     def open(self) -> Iterator[Store]:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from bench import keeping, killing, slow_sites
+from bench import keeping, killing, slow_sites, updating
 from bench.figures import WHOLE
 from tests.examples import (
     FAULTY_ACCOUNTS,
@@ -315,6 +315,12 @@ PARTS: dict[str, Part] = {
     ),
     "kill-postgresql": Measured(
         f"{WHOLE.kills} rounds of kill -9 under load, two processes", killing.postgresql
+    ),
+    "update-sqlite": Measured(
+        f"{updating.UPDATES} updates from the last release under load", updating.sqlite
+    ),
+    "update-postgresql": Measured(
+        f"{updating.UPDATES} updates of two processes from the last release under load", updating.postgresql
     ),
     "slow-sites": Measured(
         f"{slow_sites.SECONDS / 60:.0f} minutes of {slow_sites.PER_SECOND} events/s for {slow_sites.SITES} sites, "

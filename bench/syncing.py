@@ -20,10 +20,10 @@ from core.pipeline.post_plan import PlanTask, plan_post
 from core.render import SiteRules, render
 from core.store.posts.queue import Written
 from core.wordpress.addresses import Access, servers_of
-from core.wordpress.envelope import derive_keys, home_digest, seal_request
-from core.wordpress.operations_json import document
 from core.wordpress.post_operations import CreatePost, UpdatePost
 from core.wordpress.sync_client import SyncClient
+from core.wordpress.sync_envelope import derive_keys, home_digest, seal_request
+from core.wordpress.sync_operations_json import document
 from core.wordpress.sync_posts import Mark, sync_operations
 from core.zoom import envelope as zoom_envelope
 from tests.plugin_stub.pairing import connect

@@ -12,9 +12,9 @@ from core.accounts import backfill_job, import_job, reconcile_job, removal_job
 from core.accounts.backfill_job import BackfillJob
 from core.accounts.clients import AccountClients
 from core.accounts.import_job import ImportJob
+from core.accounts.job_schedule import JobScheduler
 from core.accounts.reconcile_job import ReconcileJob
 from core.accounts.removal_job import RemovalJob
-from core.accounts.schedule import JobScheduler
 from core.accounts.trash_limits import TrashLimitOptions
 from core.bulk import BulkJob
 from core.jobs.runner import JobRunner
@@ -31,7 +31,7 @@ from core.selftest.cleanup import CLEANUP, SELF_TEST, CleanupJob
 from core.selftest.job import SelfTestJob
 from core.sites import apply_rules
 from core.sites.apply_rules import ApplyRulesJob
-from core.sites.health_checker import HealthChecker
+from core.sites.health_worker import HealthWorker
 from core.sites.key_rotation import KeyRotator
 from core.sites.pairing_caller import PairingCaller
 from core.sites.plugin_reports import MoveChecker
@@ -57,7 +57,7 @@ class Bridge:
     job_runner: JobRunner
     scheduler: JobScheduler
     account_clients: AccountClients
-    health_checker: HealthChecker
+    health_worker: HealthWorker
     pairing_caller: PairingCaller
     key_rotator: KeyRotator
     move_checker: MoveChecker
@@ -84,10 +84,11 @@ class Bridge:
         """Create and connect the parts; `start` starts them.
 
         The log keeps events for `keep_days`, and at most `keep_events`; names of registrants and participants stay in
-        them for `keep_names_days`. Each overrides the stored setting, and so do `trash_limits`. Other processes take over a post or a job
-        `lease_seconds` after its owner died. Without a `clock`, leases use the store's clock, which all processes
-        share, and everything else the system's. `translate` words alerts that are sent: a sentence of `core.messages` in a
-        language. `public_url` is the bridge's address in browsers, where it is not the saved one.
+        them for `keep_names_days`. Each overrides the stored setting, and so do `trash_limits`. Other processes take
+        over a post or a job `lease_seconds` after its owner died. Without a `clock`, leases use the store's clock,
+        which all processes share, and everything else the system's. `translate` words alerts that are sent: a
+        sentence of `core.messages` in a language. `public_url` is the bridge's address in browsers, where it is not
+        the saved one.
         """
         now = clock or time.time
         limits = trash_limits or TrashLimitOptions()
@@ -103,18 +104,18 @@ class Bridge:
             password_returner.begin(site_id)
             key_rotator.resume(site_id)
 
-        health_checker = HealthChecker(store, on_checked=after_check, clock=clock)
+        health_worker = HealthWorker(store, on_checked=after_check, clock=clock)
         mirror_worker = MirrorWorker(
             store,
             clock=clock,
             lease_seconds=lease_seconds,
             on_success=lambda site: password_returner.begin(site.id) if site.password else None,
-            on_fault=health_checker.wake,
+            on_fault=health_worker.wake,
         )
 
         def after_pairing(site_id: str) -> None:
             ingest.recheck(site_id)
-            health_checker.begin(site_id)
+            health_worker.begin(site_id)
             mirror_worker.wake()
             job_runner.wake()
 
@@ -128,7 +129,7 @@ class Bridge:
         fold_worker = FoldWorker(store, wake_after_fold, clock)
         account_clients = AccountClients(store, clock=now)
         ingest = Ingest(store, fold_worker.wake, now)
-        bulk_job = BulkJob(store, health_checker.on_checked, wake_jobs, mirror_worker.wake, clock)
+        bulk_job = BulkJob(store, health_worker.on_checked, wake_jobs, mirror_worker.wake, clock)
         kinds: dict[str, JobKind] = {
             apply_rules.KIND: ApplyRulesJob(store, mirror_worker.wake, clock),
             apply_rules.PLUGINS_KIND: ApplyRulesJob(store, mirror_worker.wake, clock),
@@ -169,7 +170,7 @@ class Bridge:
             job_runner,
             JobScheduler(store, job_runner, now, meetings_changed),
             account_clients,
-            health_checker,
+            health_worker,
             PairingCaller(store, on_connected=after_pairing),
             key_rotator,
             MoveChecker(store, on_moved=after_pairing),
@@ -187,7 +188,7 @@ class Bridge:
         self.scheduler.start()
         self.pairing_caller.start()
         self.key_rotator.start()
-        self.health_checker.start()
+        self.health_worker.start()
         self.alert_deliverer.start()
         self.alert_watcher.start()
         if self.listener is not None:
@@ -206,7 +207,7 @@ class Bridge:
         self.alert_watcher.stop()
         self.alert_deliverer.stop()
         self.pairing_caller.stop()
-        self.health_checker.stop()
+        self.health_worker.stop()
         self.scheduler.stop()
         self.job_runner.stop()
         self.retention.stop()

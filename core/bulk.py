@@ -8,6 +8,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -28,7 +29,7 @@ from core.model.rules import digest as rules_digest
 from core.model.rules import read as read_rules
 from core.selftest import job as selftest_job
 from core.selftest.cleanup import SELF_TEST
-from core.sites import apply_rules, health_check
+from core.sites import apply_rules, health_check, new_address
 from core.store import job_sites, jobs
 from core.store.audit import Actor, ActorKind, acting, current_actor
 from core.store.db import clock as store_clock
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from core.jobs.runner import JobRunner
-    from core.model.health import HealthFact
+    from core.model.health_facts import HealthFact
     from core.model.rules import Rules
     from core.store.db.engine import Store
     from core.store.jobs import Job
@@ -72,6 +73,7 @@ class BulkAction(StrEnum):
     COPY = "copy"  # the rules of another site, and apply them
     FOLLOW = "follow"  # a template of rules, and apply them
     UNFOLLOW = "unfollow"  # follow no template any more
+    OFFER = "offer"  # a new address of the bridge
     PAUSE = "pause"
     RESUME = "resume"
     TAG = "tag"
@@ -81,6 +83,7 @@ class BulkAction(StrEnum):
 _CHANGES = (
     BulkAction.PAUSE, BulkAction.RESUME, BulkAction.TAG, BulkAction.UNTAG, BulkAction.UNFOLLOW,
 )  # fmt: skip
+_OF_REQUESTS = (BulkAction.CHECK, BulkAction.OFFER)
 _OF_SINGLE_JOBS = (BulkAction.TEST, BulkAction.RULES, BulkAction.COPY, BulkAction.FOLLOW)
 
 
@@ -92,6 +95,7 @@ def enqueue(
     tag: str = "",
     source: str = "",
     previewed: str = "",
+    address: str = "",
     only_followers: bool = False,
     requested_by: str,
     viewer_site: str | None = None,
@@ -99,7 +103,7 @@ def enqueue(
     """Enqueue the job. `viewer_site` is the only site that who requests it may see: others are left out.
 
     Rules are copied from the site `source`, or are those of the template `source`, as long as their digest is still the
-    `previewed` one. `only_followers`: only sites that still follow the template.
+    `previewed` one. `only_followers`: only sites that still follow the template. `address`: of the bridge, to be offered.
 
     Raises: SiteTagError, TooManySitesError, TooManyJobsError, StoreError; UnknownSiteError for a `source` that who requests
     it may not see.
@@ -110,6 +114,8 @@ def enqueue(
     arguments: dict[str, Any] = {"action": action, "sites": chosen, "actor": current_actor().kind}
     if action in (BulkAction.TAG, BulkAction.UNTAG):
         arguments["tag"] = sites.read_tag(tag)
+    if action is BulkAction.OFFER:
+        arguments["address"] = address
     if action is BulkAction.COPY and viewer_site not in (None, source):
         raise UnknownSiteError(messages.UNKNOWN_SITE % {"name": source})
     if action in (BulkAction.COPY, BulkAction.FOLLOW):
@@ -209,12 +215,15 @@ class BulkJob:
         cursor = job.cursor or {"next": 0, "jobs": {}}
         if action in _OF_SINGLE_JOBS:
             return self._follow(job, action, named, cursor)
-        at_once = _CHECKED_AT_ONCE if action is BulkAction.CHECK else _WRITTEN_AT_ONCE
+        at_once = _CHECKED_AT_ONCE if action in _OF_REQUESTS else _WRITTEN_AT_ONCE
         chosen = named[cursor["next"] : cursor["next"] + at_once]
         is_last = cursor["next"] + len(chosen) >= len(named)
         after = {"next": cursor["next"] + len(chosen), "jobs": {}}
         if action is BulkAction.CHECK:
             results = list(self._pool.map(self._check, chosen))
+            return self._step(job, after, results, finished=is_last)
+        if action is BulkAction.OFFER:
+            results = list(self._pool.map(partial(self._offer, job), chosen))
             return self._step(job, after, results, finished=is_last)
 
         def write(connection: Connection) -> dict[str, int]:
@@ -268,6 +277,15 @@ class BulkJob:
         if wrong:
             return SiteResult(site_id, BulkOutcome.FAILED, wrong[0].message)
         return SiteResult(site_id, BulkOutcome.DONE, messages.BULK_CHECKED)
+
+    def _offer(self, job: Job, site_id: str) -> SiteResult:
+        try:
+            with self.store.reading() as connection:
+                site = sites.load(connection, site_id, self.store.sealer)
+        except UnknownSiteError:
+            return SiteResult(site_id, BulkOutcome.SKIPPED, messages.BULK_GONE)
+        with acting(_actor(job)):
+            return new_address.offer(self.store, site, job.arguments["address"])
 
     # --- Changes of the database ----------------------------------------------------------------------------
 

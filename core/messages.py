@@ -413,7 +413,7 @@ TEST_NO_SECRET_ADVICE = _(
     "This is the next step: copy the Secret Token from your app in the Zoom App Marketplace (Features > Access; in a "
     "Server-to-Server OAuth app: Feature) to the setup checklist on the site's page. Then test again."
 )
-RETRIED = _("Zoom resends such an event after 5, 20 and 60 minutes, so nothing is lost for 90 minutes.")
+RETRIED = _("Zoom resends such an event after 5, 20 and 60 minutes, so nothing is lost for 85 minutes.")
 NOT_RETRIED = _("Zoom never resends an event that is answered like this, so fix it soon.")
 TEST_ALTERED_ADVICE = _(
     "Check what is between Zoom and the plugin: a firewall or proxy that rewrites requests, or a plugin that changes "
@@ -648,6 +648,8 @@ ADDRESS_DECLINED = _(
     "An administrator of the site has declined this address, so it goes on calling %(address)s. Ask there, and connect the "
     "site again if it is to change."
 )
+ADDRESS_WITHDRAWN = _("The offer is withdrawn: its administrators are not asked any more.")
+ADDRESS_NOT_OFFERED = _("No address is offered to this site.")
 RULES_SITE_REMOVED = _("This site is no longer connected, so its rules were not saved.")
 UNKNOWN_EVENT = _(
     "There is no event with this number in the log. It may have been deleted because of its age: see the retention in "
@@ -916,8 +918,8 @@ ALERT_DISK = _(
 ALERT_ACCOUNT = _("The Zoom account %(name)s cannot be read: %(reason)s")
 ALERT_SITE = _("The site cannot be updated. %(reason)s")
 ALERT_NO_SECRET = _(
-    "No secret token is saved for the site. Until it is, its events from Zoom are not accepted, and Zoom gives up after an "
-    "hour and a half."
+    "No secret token is saved for the site. Until it is, its events from Zoom are not accepted, and Zoom gives up after "
+    "85 minutes."
 )
 ALERT_TOO_LARGE = _("Events that were too large, and are lost: %(count)d. Reconcile the Zoom account.")
 ALERT_UNVERIFIED_LARGE = _(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,26 @@ def connect_by_code(bridge: RunningBridge, site: WordPress, secret: str = "", *,
     site_id = _await_connected(rpc, code.id)
     if secret:
         rpc.call(api.SITE_SECRET_TOKEN, api.SecretToken(site=site_id, secret_token=secret))
+    return site_id
+
+
+def connect_by_commands(bridge: RunningBridge, site: WordPress, secret: str) -> str:
+    """Connect a site by the bridge's own commands, which may be of another version; return its ID.
+
+    Raises: AssertionError where the site is not connected soon.
+    """
+    written = str(bridge.data / "plugin.zip")
+    told = bridge.command(
+        "site", "add", site.url, "--bridge-url", bridge.url, "--output", written, "--no-wait"
+    )
+    problem = site.php(_PASTE, text=told.partition("paste this code")[2].splitlines()[1].strip())
+    assert not problem, problem
+    deadline = time.monotonic() + _WITHIN_SECONDS
+    while not (listed := bridge.command("site", "list", "--json").splitlines()):
+        assert time.monotonic() < deadline, bridge.log()
+        time.sleep(_LOOK_SECONDS)
+    site_id = str(json.loads(listed[0])["id"])
+    bridge.command("site", "secret-token", site_id, typed=f"{secret}\n")
     return site_id
 
 

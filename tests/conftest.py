@@ -214,7 +214,10 @@ def migrated_url(
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    """Debian's own Chromium, without the windows that nobody sees. Elsewhere Playwright's: Ubuntu's is a snap, which cannot be driven."""
+    """Debian's own Chromium, without the windows that nobody sees.
+
+    Elsewhere Playwright's: Ubuntu's is a snap, which cannot be driven.
+    """
     args = {**browser_type_launch_args, "args": CHROMIUM_FLAGS}
     if platform.freedesktop_os_release()["ID"] == "debian" and CHROMIUM.exists():
         args["executable_path"] = str(CHROMIUM)

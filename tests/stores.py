@@ -19,7 +19,7 @@ ON_SQLITE = (
     "tests/core/selftest/test_job.py",
     "tests/core/sites/test_apply_rules.py",
     "tests/core/sites/test_health_check.py",
-    "tests/core/sites/test_health_checker.py",
+    "tests/core/sites/test_health_worker.py",
     "tests/core/sites/test_pairing.py",
     "tests/core/sites/test_plugin_reports.py",
     "tests/core/sites/test_preview.py",

@@ -18,6 +18,7 @@ from web.pages.add_site import (
     FormerConnectHandler,
     PluginHandler,
 )
+from web.pages.address_offer import AddressOfferHandler
 from web.pages.alerts import AlertsHandler, HandleAlertHandler
 from web.pages.audit import AuditHandler
 from web.pages.bridge_link import BridgeLinkHandler
@@ -137,6 +138,7 @@ def urls(
         URLSpec(r"/sites/([A-Za-z0-9_-]{1,64})", SiteHandler, page),
         URLSpec(r"/sites/([A-Za-z0-9_-]{1,64})/test", TestHandler, page),
         URLSpec(r"/sites/([A-Za-z0-9_-]{1,64})/disconnect", DisconnectHandler, page),
+        URLSpec(r"/sites/([A-Za-z0-9_-]{1,64})/address", AddressOfferHandler, page),
         URLSpec(r"/plugin\.zip", PluginHandler, page),
         URLSpec(r"/accounts", AccountsHandler, page),
         URLSpec(r"/accounts/held", HeldPagesHandler, page),

@@ -101,9 +101,10 @@ class Meeting:
 
     `created`: its creation, or a snapshot, was seen. `recovered`: it is scheduled because it was recovered from
     deletion. `deleted_at`: when it was deleted (Unix milliseconds, UTC); 0 while it is scheduled, and where an earlier
-    version has not stored it. `instances` and `recordings` are keyed by the uuid of the instance (see `core.model.instances`), `registrants`
-    holds the status of each registrant (see `core.model.instance_events`). `doubt` asks for a reading over REST. `others` are
-    further meetings under the same number (see `core.model.shared_number`).
+    version has not stored it. `instances` and `recordings` are keyed by the uuid of the instance (see
+    `core.model.instances`), `registrants` holds the status of each registrant (see `core.model.instance_events`).
+    `doubt` asks for a reading over REST. `others` are further meetings under the same number (see
+    `core.model.shared_number`).
     """
 
     account_id: str
@@ -281,8 +282,9 @@ def _minutes(value: Any) -> int:
 def parse_time(value: Any, assumed: ZoneInfo) -> datetime | None:
     """Parse one of Zoom's times. They end in `Z`; one without is in the meeting's own time zone.
 
-    A number of 10 to 13 digits, also as text, is a Unix time in seconds or milliseconds. Years that Zoom's calendar does not offer count as no time, so that arithmetic cannot overflow. Fractions of a second
-    are dropped: calendars have none.
+    A number of 10 to 13 digits, also as text, is a Unix time in seconds or milliseconds. Years that Zoom's calendar
+    does not offer count as no time, so that arithmetic cannot overflow. Fractions of a second are dropped: calendars
+    have none.
     """
     number = whole_number(value)
     if number is not None and 10**9 <= number < 10**14:

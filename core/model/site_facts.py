@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from core.model.health import HealthFact
+    from core.model.health_facts import HealthFact
     from core.model.post_status import PostStatus
 
 

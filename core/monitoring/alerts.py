@@ -12,13 +12,13 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from core.errors import Fault
-from core.model.health import FactName
+from core.model.health_facts import FactName
 from core.model.post_status import PostStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from core.model.health import HealthFact
+    from core.model.health_facts import HealthFact
     from core.model.site_facts import SiteFacts
 
 _MINUTE = 60_000

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from core.jobs.worker import WorkerThread
 from core.model.fold import apply, fold
 from core.model.host_events import HOST_EVENTS
 from core.model.instance_events import recorded_instance
+from core.pipeline.recent_count import RecentCount
 from core.store.db import clock as store_clock
 from core.store.events import host_events, log
 from core.store.events import recordings as recording_files
@@ -42,11 +42,12 @@ BATCH_SIZE = 100  # meetings folded in one transaction
 _ROUND_SECONDS = 1.0
 # During a flood of events, answering them takes precedence. The fold then uses about this share of the time, in small
 # batches, which delay other commits by a few milliseconds only; and sites wait until the backlog is folded, so that a
-# meeting is written once and not after each batch.
+# meeting is written once and not after each batch. A flood is more than the events of many busy sites together: pages
+# are seconds late in it.
 _FLOOD_SHARE = 0.1
 FLOOD_BATCH_SIZE = 20  # meetings
 _LONGEST_PAUSE_SECONDS = 9.0
-_FLOOD_EVENTS = 10  # within _SAMPLE_SECONDS
+FLOOD_EVENTS = 500  # within a second
 _FLOOD_SETTLE_MILLISECONDS = 11_000
 # More events in a second than people cause by hand are a burst: then it pays to wait for the rest of it, so that many
 # events become one fold and one write to the site.
@@ -113,7 +114,8 @@ class FoldWorker:
     """Fold pending events in a thread of its own. `meetings_changed` is called after a commit that changed meetings.
 
     Without a `clock` the store's own is used. `batch_size` meetings share a transaction, `flood_batch_size` during a
-    flood of events; more than `burst_events` folded within a second make sites wait for the rest of the burst.
+    flood: `flood_events` or more received within a second. More than `burst_events` folded within a second delay
+    writes to sites until the burst has ended.
     """
 
     store: Store
@@ -122,9 +124,10 @@ class FoldWorker:
     batch_size: int = BATCH_SIZE
     flood_batch_size: int = FLOOD_BATCH_SIZE
     burst_events: int = BURST_EVENTS
+    flood_events: int = FLOOD_EVENTS
     thread: WorkerThread = field(init=False)
-    _recent: deque[tuple[float, int]] = field(default_factory=deque)
-    _arrived: int = 0
+    _folded: RecentCount = field(default_factory=RecentCount)  # events
+    _received: RecentCount = field(default_factory=RecentCount)  # events
     _flooded: bool = False
     _sites_delayed: bool = False  # posts wait for the rest of a flood, which may be over
 
@@ -138,7 +141,7 @@ class FoldWorker:
 
     def wake(self, count: int = 1) -> None:
         """Fold now: the log has grown by `count` events."""
-        self._arrived += count  # some may be lost between threads: only the pace of the fold depends on it
+        self._received.add(count)
         self.thread.wake()
 
     def stop(self) -> None:
@@ -154,7 +157,7 @@ class FoldWorker:
             steps = [self._step_or_failure(connection, *key) for key in in_order]
             if steps:
                 folded = sum(len(step.ids) for step in steps if isinstance(step, _Folded))
-                self._recent.append((time.monotonic(), folded))
+                self._folded.add(folded)
                 settle = self._settle()
                 # While this transaction lasts, no other process folds these meetings.
                 self._write(connection, steps, settle=settle)
@@ -197,9 +200,7 @@ class FoldWorker:
 
     def _in_burst(self) -> bool:
         """Whether more events than people cause by hand were folded within the last second."""
-        while self._recent and time.monotonic() - self._recent[0][0] > 1.0:
-            self._recent.popleft()
-        return sum(count for _, count in self._recent) > self.burst_events
+        return self._folded.total() > self.burst_events
 
     def _step_or_failure(self, connection: Connection, account_id: str, number: int | None) -> _Step:
         try:
@@ -254,6 +255,8 @@ class FoldWorker:
             and time.monotonic() - began < _ROUND_SECONDS
         ):
             count = self.fold_pending(limit)
+        if count < limit and not self._flooded:
+            self._end_delay()
         return time.monotonic() - began
 
     def _end_delay(self) -> None:
@@ -275,9 +278,8 @@ class FoldWorker:
         stopping = self.thread.stopping
         until = time.monotonic() + min(took * (1 / _FLOOD_SHARE - 1), _LONGEST_PAUSE_SECONDS)
         while not stopping.is_set():
-            before = self._arrived
             stopping.wait(_SAMPLE_SECONDS)
-            self._flooded = self._arrived - before >= _FLOOD_EVENTS
+            self._flooded = self._received.total() >= self.flood_events
             if not self._flooded or time.monotonic() >= until:
                 return
 
@@ -347,8 +349,9 @@ def _link_recordings(
 ) -> tuple[set[tuple[str, int | None]], list[tuple[Batch, list[log.Entry]]]]:
     """Store which instances were recorded, and split batches by meeting.
 
-    Returns the meetings with earlier batch items, and the batches with the entries that they were split into. Those items have just been appended to the log. They are folded together with the recording in the next round, so
-    that the one is never visible without the other.
+    Returns the meetings with earlier batch items, and the batches with the entries that they were split into.
+    Those items have just been appended to the log. They are folded together with the recording in the next
+    round, so that the one is never visible without the other.
     """
     recorded = [step for step in steps if isinstance(step, _Folded) and step.recorded]
     batches = [batch for step in steps if isinstance(step, _Batches) for batch in step.batches]

@@ -183,7 +183,7 @@ class Ingest:
         received_at: int | None = None,
         sender: str = "",
     ) -> log.Entry:
-        """Return the log entry of a request that belongs into the log: of its event, or as unreadable.
+        """Return the log entry of a request that belongs in the log: of its event, or as unreadable.
 
         `sender` is where it came from, if that is known: see `core.store.events.senders`. Does not block.
         """
@@ -247,8 +247,8 @@ class Ingest:
     ) -> WebhookResponse:
         """Return the response to a request whose body of `size` bytes was dropped; store its headers. Blocks.
 
-        Up to the limit of an event it was dropped by WordPress's PHP, whose own limit may be raised until Zoom sends
-        the event again.
+        A body within the limit of an event was dropped by WordPress's PHP, whose own limit may be raised
+        until Zoom sends the event again.
         """
         try:
             with self.store.reading() as connection:

@@ -3,9 +3,9 @@
 Zoom decides that a meeting exists and what it is; people decide everything else. So only what Zoom changed since the
 last write is written, and what editors own (content, image, category, slug, status, author) is left as it is.
 
-A meeting that the site's rules exclude has no post. A post that the bridge created is moved to the trash, with all
-that editors have added, and is restored with it; one that people created, or took out of the trash again, is theirs:
-it stays, and is updated.
+A meeting that the site's rules exclude has no post. A post that the bridge created is moved to the trash,
+with all that editors have added, and is restored together with the meeting; one that people created, or took
+out of the trash again, is theirs: it stays, and is updated.
 
 A plan does no I/O: it is a generator that yields operations on the site's posts and is sent their results, so that the
 operations of many posts go into one request.

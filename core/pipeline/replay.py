@@ -65,7 +65,7 @@ logger = structlog.get_logger(__name__)
 class ReplayPreview:
     """The extent of a replay: the number of events by outcome, and of quarantined requests.
 
-    Where `is_whole` is False, there are at least so many.
+    If `is_whole` is False, the numbers are lower bounds.
     """
 
     failed: int
@@ -224,7 +224,7 @@ class ReplayJob:
         )
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: the job holds no resources."""
 
     def _next(
         self, connection: Connection, job: Job, cursor: EventKey

@@ -4,7 +4,7 @@ Where there are too many events, each site and each Zoom account keeps a fair sh
 
 Before a meeting's events are dropped, the meeting folded from them is stored as its base, from which it is folded from
 then on, so that the fold stays exact. An event that happened before the base and arrives after it is too late to
-count; Zoom's own retries end after an hour and a half.
+count; Zoom's own retries end after 85 minutes.
 
 Names and addresses of registrants and participants are removed earlier, from events that stay.
 """

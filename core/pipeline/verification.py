@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class Verification:
     """The result of verifying one request: the secret that signed it, or the error that refuses it.
 
-    An authentic request holds an envelope, or cannot be read: `unreadable` is the reason. It is kept all the same, as
-    Zoom never repeats what is refused.
+    An authentic request holds an envelope, or cannot be read: `unreadable` is the reason. It is kept anyway,
+    since Zoom never repeats what was refused with a status below 500.
     """
 
     envelope: Envelope | None = None
@@ -38,7 +38,7 @@ class Verification:
 
     @property
     def is_logged(self) -> bool:
-        """Whether the request belongs into the log: it is authentic, and no validation of the endpoint."""
+        """Whether the request belongs in the log: it is authentic, and no validation of the endpoint."""
         return self.event is not None or bool(self.unreadable)
 
 
@@ -63,7 +63,7 @@ def read_again(
 
 
 def fault(error: Exception) -> str:
-    """Return the reason for a request that the bridge fails to read for a fault of its own."""
+    """Return the reason for a request that the bridge cannot read because of a fault of its own."""
     return messages.UNREADABLE_FAULT % {"error": type(error).__name__}
 
 

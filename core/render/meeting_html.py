@@ -10,7 +10,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from core.render import labels
-from core.render.activity import NOTHING
+from core.render.recordings_and_registrations import NOTHING
 from core.render.schedule import JOINABLE, Phase
 from core.render.text import html_text, paragraphs
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from core.model.meeting import Meeting, Occurrence
-    from core.render.activity import Activity
+    from core.render.recordings_and_registrations import Activity
     from core.render.schedule import Schedule
     from core.render.visibility import VisibleFields
 

@@ -12,7 +12,7 @@ from core.model.meeting import MeetingState
 from core.model.rules import DEFAULT, JoinLink
 from core.model.shared_number import leading
 from core.render import labels, meeting_html, text, vczapi_meta
-from core.render.activity import activity_of
+from core.render.recordings_and_registrations import activity_of
 from core.render.schedule import Phase, Schedule, schedule_at
 from core.render.visibility import NOTHING, VisibleFields, visible_fields, with_public_texts
 

@@ -25,9 +25,10 @@ _LARGEST_TYPE = 2**31 - 1
 class SearchFields:
     """The search columns of a meeting. Times are Unix milliseconds (UTC).
 
-    `words` is the topic normalised by `search_text`, without links and without the passcode. `starts_at` and `ends_at` belong to the leading date: the running
-    one, else the next, else the last; both are 0 without a fixed time. `over_at` is the end of the last date. Between
-    `ends_at` and `over_at` another date leads, so the columns must be computed again.
+    `words` is the topic normalised by `search_text`, without links and without the passcode. `starts_at` and
+    `ends_at` belong to the leading date: the running one, else the next, else the last; both are 0 without a fixed
+    time. `over_at` is the end of the last date. Between `ends_at` and `over_at` another date leads, so the columns
+    must be computed again.
     """
 
     words: str

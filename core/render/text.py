@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from html import escape
 from urllib.parse import urlsplit
 
@@ -14,6 +13,8 @@ LONGEST_ADDRESS = 2048
 """Maximum characters of a web address; browsers do not open longer ones reliably."""
 
 _URL = re.compile(r"https?://[^\s<>\"'\[\]]+", re.IGNORECASE)
+# Unicode's category Cc, but for line breaks and tabs.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _CLOSES_A_SENTENCE = ".,;:!?)}"
 
 
@@ -24,7 +25,7 @@ def clean(text: str) -> str:
     """
     whole = text.encode("utf-8", "replace").decode("utf-8")
     unified = whole.replace("\r\n", "\n").replace("\r", "\n")
-    return "".join(sign for sign in unified if sign in "\n\t" or unicodedata.category(sign) != "Cc")
+    return _CONTROLS.sub("", unified)
 
 
 def html_text(text: str) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from core.model.health import HealthFact
+    from core.model.health_facts import HealthFact
     from core.selftest.job import SelfTestReport
     from core.store.audit import AuditEntry
 

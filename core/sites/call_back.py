@@ -15,7 +15,7 @@ from core.wordpress.sync_client import Doorway, SyncClient
 
 if TYPE_CHECKING:
     from core.wordpress.addresses import Endpoint
-    from core.wordpress.operations import Greeting
+    from core.wordpress.sync_operations import Greeting
 
 TIMEOUT = (5.0, 15.0)
 """Connect and read, in seconds. A site with one PHP process answers once the plugin's own request is done."""

@@ -9,7 +9,7 @@ from core.errors import SiteFaultError
 from core.pipeline import site_client
 from core.sites.returned_password import give_back
 from core.store.sites import sites
-from core.wordpress.client import WordPressClient
+from core.wordpress.former_client import WordPressClient
 
 if TYPE_CHECKING:
     from core.store.db.engine import Store

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from core import __version__, messages
 from core.errors import Fault, SiteFaultError, StoreError
-from core.model.health import CHECKED, FactName, HealthFact, HealthFinding, in_order, without_echo
+from core.model.health_facts import CHECKED, FactName, HealthFact, HealthFinding, in_order, without_echo
 from core.model.page_status import PageStatus
 from core.model.page_visit import PageVisit
 from core.pipeline import site_client
@@ -28,8 +28,8 @@ from core.store.events import quarantine
 from core.store.posts import standing, visits
 from core.store.sites import health, rules, sites, sweeps, zoom_secrets
 from core.wordpress.homes import is_local, zoom_endpoints
-from core.wordpress.operations import LoaderState
 from core.wordpress.sync_client import Doorway
+from core.wordpress.sync_operations import LoaderState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from core.store.events.quarantine import QuarantinedRequest
     from core.store.sites.sites import Site
     from core.store.sites.zoom_secrets import SavedToken
-    from core.wordpress.operations import BridgeCall, Greeting, Loader
     from core.wordpress.sync_client import SyncClient
+    from core.wordpress.sync_operations import BridgeCall, Greeting, Loader
 
 _TIMEOUT = (5.0, 10.0)  # connect and read; a page waits for it
 CHECK_SECONDS = 420.0

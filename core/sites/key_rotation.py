@@ -82,7 +82,8 @@ class KeyRotator:
 def rotate(store: Store, site_id: str) -> bool:
     """Renew the key of a site, or complete a rotation that was interrupted. Blocks for some requests.
 
-    Returns False where the present key stays: the site was paired anew meanwhile, or the plugin has no other. After a fault the present key is still valid. Raises: SiteFaultError, UnknownSiteError, StoreError.
+    Returns False where the present key stays: the site was paired anew meanwhile, or the plugin has no other. After a
+    fault the present key is still valid. Raises: SiteFaultError, UnknownSiteError, StoreError.
     """
     with store.reading() as connection:
         site = sites.load(connection, site_id, store.sealer)

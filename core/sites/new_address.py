@@ -1,4 +1,4 @@
-"""Offer a new address of the bridge to sites, whose administrators accept it in wp-admin: see docs/pairing.md.
+"""Offer a new address of the bridge to sites, whose administrators accept it in wp-admin, or withdraw it: see docs/pairing.md.
 
 The plugin changes nothing by itself: whoever has stolen a site's key could send the offer, too. That a site calls the new
 address is known by its next check (`core.sites.health_check`), which believes only what was offered.
@@ -18,6 +18,8 @@ from core.store.job_sites import BulkOutcome, SiteResult
 from core.store.sites import sites
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from core.store.db.engine import Store
     from core.store.sites.sites import Site
 
@@ -38,15 +40,53 @@ def offer(store: Store, site: Site, address: str) -> SiteResult:
         message = messages.PLUGIN_OUTDATED if error.fault is Fault.REFUSED else str(error)
         return SiteResult(site.id, BulkOutcome.FAILED, message)
     if offered.bridge == address:
-        store.write(lambda connection: sites.save_bridge_url(connection, site, address))
+        store.write(lambda connection: _store_call(connection, site, address))
         return SiteResult(site.id, BulkOutcome.SKIPPED, messages.ADDRESS_IN_USE)
     if offered.declined:
+        store.write(lambda connection: sites.save_offered_address(connection, site, None))
         return SiteResult(
             site.id, BulkOutcome.FAILED, messages.ADDRESS_DECLINED % {"address": offered.bridge}
         )
-    store.write(
-        lambda connection: audit.record(
-            connection, Action.BRIDGE_ADDRESS_OFFERED, site_id=site.id, address=address
-        )
-    )
+
+    def write(connection: Connection) -> None:
+        sites.save_offered_address(connection, site, address)
+        audit.record(connection, Action.BRIDGE_ADDRESS_OFFERED, site_id=site.id, address=address)
+
+    store.write(write)
     return SiteResult(site.id, BulkOutcome.DONE, messages.ADDRESS_OFFERED)
+
+
+def withdraw(store: Store, site: Site) -> SiteResult:
+    """Withdraw the address that is offered to a site; return what became of it. Blocks for two requests.
+
+    The plugin forgets an offer once it is offered the address that it calls. Raises: StoreError.
+    """
+    address = site.offered_address
+    if address is None:
+        return SiteResult(site.id, BulkOutcome.SKIPPED, messages.ADDRESS_NOT_OFFERED)
+    try:
+        with site_client.connect(site, timeout=_TIMEOUT) as client:
+            called = client.offer_address(
+                address
+            ).bridge  # it stands already: this asks which address is called
+            if called != address:
+                client.offer_address(called)
+    except SiteFaultError as error:
+        return SiteResult(site.id, BulkOutcome.FAILED, str(error))
+    if called == address:  # accepted meanwhile
+        store.write(lambda connection: _store_call(connection, site, address))
+        return SiteResult(site.id, BulkOutcome.SKIPPED, messages.ADDRESS_IN_USE)
+
+    def write(connection: Connection) -> None:
+        sites.save_offered_address(connection, site, None)
+        if not sites.uses_address(connection, address):
+            settings.forget_offered_address(connection, address)
+        audit.record(connection, Action.BRIDGE_ADDRESS_WITHDRAWN, site_id=site.id, address=address)
+
+    store.write(write)
+    return SiteResult(site.id, BulkOutcome.DONE, messages.ADDRESS_WITHDRAWN)
+
+
+def _store_call(connection: Connection, site: Site, address: str) -> None:
+    sites.save_bridge_url(connection, site, address)
+    sites.save_offered_address(connection, site, None)

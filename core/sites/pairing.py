@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from core.model.health import HealthFinding
+    from core.model.health_facts import HealthFinding
     from core.sites.call_back import Reached
     from core.store.db.engine import Store
     from core.wordpress.pairing_envelope import PairingDetails, PairingRequest

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from core import messages
-from core.model.health import FactName, HealthFinding
+from core.model.health_facts import FactName, HealthFinding
 
 
 def plugin_finding(plugin: str, bridge: str) -> HealthFinding:

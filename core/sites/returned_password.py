@@ -17,7 +17,7 @@ import structlog
 from core.errors import Fault, SiteFaultError, StoreError, UnknownSiteError
 from core.pipeline import site_client
 from core.store.sites import sites
-from core.wordpress.client import WordPressClient
+from core.wordpress.former_client import WordPressClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from core.model.health import FactName, HealthFact, first_failing
+from core.model.health_facts import FactName, HealthFact, first_failing
 from core.sites.diagnosis import RefusedRequests
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from core.store.db.engine import Store
     from core.store.sites.sites import Site
-    from core.wordpress.operations import PostReport
     from core.wordpress.sync_client import SyncClient
+    from core.wordpress.sync_operations import PostReport
 
 SWEEP_SECONDS = 24 * 3600.0
 """How long after a sweep the next one is due."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from core import messages
-from core.model.health import FactName, HealthFinding
+from core.model.health_facts import FactName, HealthFinding
 
 TRIED = "4.6.7"
 """The version of VCZAPI that the tests have run beside; `ZOOMBRIDGE_VCZAPI_TRIED` in the plugin is the same.

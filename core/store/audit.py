@@ -72,6 +72,7 @@ class Action(StrEnum):
     SITE_MOVED = "site.moved"
     SITE_KEY = "site.key"
     BRIDGE_ADDRESS_OFFERED = "site.address-offered"
+    BRIDGE_ADDRESS_WITHDRAWN = "site.address-withdrawn"
     BRIDGE_ADDRESS = "site.bridge-address"
     SITE_SERVER_PASSWORD = "site.server-password"  # noqa: S105
     ADDRESS_ALLOWED = "site.address"
@@ -291,7 +292,10 @@ def page(
 
 
 def connection_changes(connection: Connection, site_id: str, *, since: int, until: int) -> list[AuditEntry]:
-    """Return what has changed after `since`, until `until` (Unix milliseconds), in how a site is connected, the oldest first; at most 5."""
+    """Return what has changed in how a site is connected, the oldest first; at most 5.
+
+    After `since`, until `until` (Unix milliseconds).
+    """
     rows = connection.execute(
         select(audit_log)
         .where(

@@ -68,7 +68,7 @@ class Reach(StrEnum):
 def classify(address: str) -> Reach:
     """Return where an IP address leads; one that holds another, such as a mapped one, leads where that one does.
 
-    Raises: ValueError for what is no IP address.
+    Raises: ValueError if it is not an IP address.
     """
     parsed = ip_address(address.partition("%")[0])
     inner = embedded(parsed)
@@ -122,7 +122,7 @@ def server_of(url: str) -> tuple[str, int]:
 
 
 def is_evidently_inside(url: str) -> bool:
-    """Whether a web address says by itself that it leads inside: an IP address, or a name of this machine."""
+    """Whether a web address shows without a lookup of names that it leads inside a network."""
     try:
         host, _ = server_of(url)
         return host == "localhost" or host.endswith(".localhost") or classify(host) is Reach.INSIDE
@@ -145,9 +145,9 @@ class Access:
         return Access(self.servers | other.servers, self.endpoints | other.endpoints)
 
     def allows(self, host: str, port: int, address: str, networks: Sequence[Network]) -> bool:
-        """Whether an address of a host may be connected to. In `networks` it may be any host's.
+        """Whether an address of a host may be connected to. Addresses in `networks` are allowed for any host.
 
-        Raises: ValueError for what is no IP address.
+        Raises: ValueError if it is not an IP address.
         """
         reach = classify(address)
         if reach is not Reach.INSIDE:

@@ -1,8 +1,9 @@
 """HTTP connections to addresses that others name: the one check of where they lead, and bounds of what comes back.
 
-A name is resolved once for each connection, each of its addresses is checked (`core.wordpress.addresses`), and the
-connection is made to an address that was checked; TLS is verified by the name. What is refused fails as a name does
-that does not exist. Where the environment names a proxy (`HTTPS_PROXY`), that resolves names, and has to check them.
+A name is resolved once for each connection, each of its addresses is checked (`core.wordpress.addresses`),
+and the connection is made to an address that was checked; TLS is verified by the name. A refused address
+fails like a name that does not exist. If the environment names a proxy (`HTTPS_PROXY`), the proxy resolves
+names, and has to check them.
 """
 
 from __future__ import annotations
@@ -58,7 +59,10 @@ def allowed_networks() -> tuple[Network, ...]:
 
 
 class RefusedAddressError(NameResolutionError):
-    """A name leads to no address that may be connected to. `asks` are those inside, which could be allowed."""
+    """A name leads to no address that may be connected to.
+
+    `asks`: those inside a network, which an administrator could allow.
+    """
 
     asks: tuple[Endpoint, ...] = ()
 

@@ -25,7 +25,7 @@ LONGEST_EVIDENCE = 300
 """Most characters of a response that are stored as evidence."""
 
 LARGEST_JSON = 128 * 1024
-"""Largest body in bytes that is decoded as JSON. Signed answers may be larger: see `core.wordpress.envelope`."""
+"""Largest body in bytes that is decoded as JSON. Signed answers may be larger: see `core.wordpress.sync_envelope`."""
 
 LONGEST_WAIT = 24 * 3600.0
 """Longest `Retry-After`, in seconds: one day."""
@@ -49,9 +49,10 @@ class SiteResponse:
         return replace(self, body=self.body[: LARGEST_JSON + 1])
 
     def json(self) -> Any:
-        """Return the decoded JSON; ValueError where it is none, or large. A byte order mark before it is forgiven.
+        """Return the decoded JSON; ValueError if it is not JSON, or large.
 
-        Some plugins' files begin with one, which PHP prints before everything else.
+        A byte order mark at its beginning is ignored. Some plugins' files begin with one, which PHP prints before
+        everything else.
         """
         if len(self.body) > LARGEST_JSON:
             raise ValueError("too large")  # decoded, it would take many times its size

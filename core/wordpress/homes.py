@@ -52,8 +52,8 @@ def is_same_home(one: str, other: str) -> bool:
 def home_identity(address: str) -> str:
     """Return what two addresses of one home have in common: host, port and path.
 
-    Scheme, `www.`, the scheme's default port, query, fragment and the slash at the end do not count. Paths are compared
-    by case, as web servers do, and decoded.
+    Scheme, `www.`, the scheme's default port, query, fragment and the slash at the end do not count. Paths
+    are decoded, and compared case-sensitively, as web servers do.
     """
     text = address.strip()
     try:

@@ -134,7 +134,10 @@ class MoveDetails:
 
 
 def code_text(bridge_url: str, code: str, secret: str) -> str:
-    """Return a pairing code as it is pasted into WordPress: people see the bridge of it. `bridge_url` has no slash at the end."""
+    """Return a pairing code as it is pasted into WordPress; people can read in it which bridge it is.
+
+    `bridge_url` has no slash at the end.
+    """
     return f"{bridge_url}#zb1.{code}.{secret}"
 
 

@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from core.errors import Fault, SiteFaultError
 from core.wordpress import sync_faults, transport
-from core.wordpress.envelope import (
+from core.wordpress.homes import is_same_home
+from core.wordpress.post_operations import CreatePost, FindPosts, TrashPost, UpdatePost
+from core.wordpress.responses import UnexpectedError
+from core.wordpress.sync_envelope import (
     LARGEST_PAYLOAD,
     LARGEST_REQUEST,
     UnsignedAnswerError,
@@ -25,8 +28,7 @@ from core.wordpress.envelope import (
     open_answer,
     seal_request,
 )
-from core.wordpress.homes import is_same_home
-from core.wordpress.operations import (
+from core.wordpress.sync_operations import (
     MOST_OPERATIONS,
     Address,
     AddressOffered,
@@ -55,20 +57,18 @@ from core.wordpress.operations import (
     Write,
     report_of,
 )
-from core.wordpress.operations_json import document, payload_of, result_of
-from core.wordpress.post_operations import CreatePost, FindPosts, TrashPost, UpdatePost
-from core.wordpress.responses import UnexpectedError
+from core.wordpress.sync_operations_json import document, payload_of, result_of
 from core.wordpress.sync_posts import TRASH, Mark, post_of, sync_operations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from core.wordpress.addresses import Access, Endpoint
-    from core.wordpress.envelope import SignedAnswer
     from core.wordpress.faults import SiteResponse
-    from core.wordpress.operations import Operation, Payload, RequestFault, Result, WriteOperation
     from core.wordpress.post_operations import PostOperation
     from core.wordpress.responses import Choice, SitePost
+    from core.wordpress.sync_envelope import SignedAnswer
+    from core.wordpress.sync_operations import Operation, Payload, RequestFault, Result, WriteOperation
 
 BUDGET_MS = 2000
 """Milliseconds after which the site begins no further operation of a request."""
@@ -77,7 +77,7 @@ MOST_AT_ONCE = 50
 """Posts that are best written in one call: more would exceed the site's budget, fewer cost a start of WordPress each."""
 
 PAUSES = (1.0, 2.0, 4.0)
-"""Seconds between the questions whether a request has ended whose answer was lost."""
+"""Seconds between checks whether a request whose answer was lost has ended."""
 
 MOST_READS = 20
 """Most posts that are read in one request: their contents may be large."""
@@ -88,7 +88,7 @@ _WRITES = (Write, Trash, Restore, Delete)
 
 
 class Doorway(StrEnum):
-    """The addresses at which the plugin takes requests; some servers close the first."""
+    """The addresses at which the plugin takes requests; some servers block the first."""
 
     REST = "rest"  # {rest root}zoombridge/v1/sync
     HOME = "home"  # {home}/?zoombridge_sync=1
@@ -145,12 +145,13 @@ class _Item:
 class SyncClient:
     """Client of one site. Not thread-safe: it holds one HTTP session.
 
-    `rest_root` is the address of the REST API, `https://SITE/wp-json/`, and `home` WordPress's own option of that
-    name; with `learns_home` it is a guess, which the site may correct. `address` is where that home is reached, if it
-    differs (https instead of http). `site` is the bridge's name for the site, `key` the pairing key, `next_key` the one
-    that a rotation may have brought into use. `server_login` are user and password for the web server in front of
-    WordPress. `doorway` and `clock_offset` (seconds by which the site's clock is ahead) are where a former client
-    left off. `access` is which addresses inside a network may be connected to. `timeout` (connect, read) is in seconds.
+    `rest_root` is the address of the REST API, `https://SITE/wp-json/`, and `home` WordPress's own option of
+    that name; with `learns_home` it is a guess, which the site may correct. `address` is where that home is
+    reached, if it differs (https instead of http). `site` is the bridge's name for the site, `key` the
+    pairing key, `next_key` the one that a rotation may have brought into use. `server_login` are user and
+    password for the web server in front of WordPress. `doorway` and `clock_offset` (seconds by which the
+    site's clock is ahead) are taken over from an earlier client. `access`: the addresses inside a network
+    that may be connected to. `timeout` (connect, read) is in seconds.
     """
 
     def __init__(

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 from core import messages
 from core.errors import Fault, SiteFaultError
-from core.wordpress.envelope import PROTOCOL
 from core.wordpress.faults import classify, page_title, shorten
+from core.wordpress.sync_envelope import PROTOCOL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from core.wordpress.faults import SiteResponse
-    from core.wordpress.operations import ItemFault, Payload
+    from core.wordpress.sync_operations import ItemFault, Payload
 
 _REFUSED = "zoombridge_sync_refused"
 _ITEM_FAULTS: Mapping[str, tuple[Fault, str]] = {

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.wordpress.operations import Delete, Metas, Read, Trash, Write
 from core.wordpress.post_operations import CATEGORIES, CreatePost, DeletePost, ReadPost, TrashPost, UpdatePost
 from core.wordpress.responses import SitePost
+from core.wordpress.sync_operations import Delete, Metas, Read, Trash, Write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from core.wordpress.operations import Operation, Standing, State
+    from core.wordpress.sync_operations import Operation, Standing, State
 
 TRASH = "trash"
 
@@ -50,8 +50,8 @@ def sync_operations(
 def post_of(standing: Standing, sent: CreatePost | UpdatePost | None = None) -> SitePost:
     """Return the post in which this stands.
 
-    Without a state it holds of title and content what was sent and took, and what became of what did not take; its
-    `field` is then empty.
+    Without a state, its title and content are those that were sent, except where the site stored something
+    else; its `field` is then empty.
     """
     if standing.state is not None:
         return _post_with(standing, standing.state)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from core.errors import SiteFaultError
 from core.wordpress import sync_faults
 from core.wordpress.faults import SiteResponse, classify, unreachable
-from core.wordpress.operations import ItemFault
 from core.wordpress.post_operations import (
     CreatePost,
     DeletePost,
@@ -24,11 +23,12 @@ from core.wordpress.post_operations import (
 )
 from core.wordpress.responses import SitePost
 from core.wordpress.sync_client import SiteInfo, SyncClient
+from core.wordpress.sync_operations import ItemFault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from core.wordpress.operations import PostReport
+    from core.wordpress.sync_operations import PostReport
     from core.wordpress.sync_posts import Mark
 
 Failure = Literal[

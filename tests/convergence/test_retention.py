@@ -317,7 +317,7 @@ class TestByNumber:
         assert meeting(world, number) == before
 
     def test_what_may_yet_have_older_ones_to_come_stays(self, world: World) -> None:
-        """Zoom tries for an hour and a half, so the last day stays, however much it is."""
+        """Zoom tries for 85 minutes, so the last day stays, however much it is."""
         number = world.zoom.make("single", in_hours=5)
         told = happens(world, [("rename", 0.01, 0)] * 9)
         late = told.pop(4)

@@ -7,7 +7,6 @@ from typing import Any
 
 from core.errors import Fault, SiteFaultError
 from core.render import text
-from core.wordpress.operations import PostReport
 from core.wordpress.post_operations import (
     CreatePost,
     DeletePost,
@@ -19,6 +18,7 @@ from core.wordpress.post_operations import (
 )
 from core.wordpress.responses import SitePost
 from core.wordpress.sync_client import SiteInfo, SyncClient
+from core.wordpress.sync_operations import PostReport
 from core.wordpress.sync_posts import Mark
 
 

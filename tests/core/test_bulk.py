@@ -10,7 +10,7 @@ from core import bulk, messages
 from core.bulk import BulkAction, BulkJob
 from core.errors import RulesTemplateError, SiteTagError, TooManySitesError, UnknownSiteError
 from core.jobs.runner import JobKind, JobRunner, JobStep
-from core.model.health import FactName, HealthFact
+from core.model.health_facts import FactName, HealthFact
 from core.model.rules import Author, Rules, digest, read
 from core.selftest.cleanup import SELF_TEST
 from core.selftest.steps import Progress, SelfTestStep

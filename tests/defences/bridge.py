@@ -846,7 +846,7 @@ OF_BRIDGE = (
         "core/wordpress/connections.py",
         "    def get_redirect_target(self, ",
         "    def _unused(self, ",
-        ("core/wordpress/test_client.py::TestFaults::test_a_redirect_is_not_followed",),
+        ("core/wordpress/test_former_client.py::TestFaults::test_a_redirect_is_not_followed",),
     ),
     Defence(
         "a self-test stays on the server",
@@ -918,7 +918,7 @@ OF_BRIDGE = (
         "core/wordpress/transport.py",
         "        if body.tell() > LARGEST_ANSWER:\n",
         "        if False:\n",
-        ("core/wordpress/test_client.py::TestFaults::test_an_answer_without_end_is_cut_off",),
+        ("core/wordpress/test_former_client.py::TestFaults::test_an_answer_without_end_is_cut_off",),
     ),
     Defence(
         "size of a head, of sizes of chunks and of trailers",
@@ -947,7 +947,7 @@ OF_BRIDGE = (
     Defence(
         "an unverified answer is not decoded",
         _OUTGOING,
-        "core/wordpress/envelope.py",
+        "core/wordpress/sync_envelope.py",
         "found.start() - start + end - found.end() > _LONGEST_REST:",
         "False:",
         ("core/wordpress/test_connections.py::test_a_hostile_answer_costs_at_most_20_mb",),
@@ -1046,10 +1046,10 @@ OF_BRIDGE = (
     Defence(
         "a password of a site is not repeated by errors",
         _OUTGOING,
-        "core/wordpress/client.py",
+        "core/wordpress/former_client.py",
         '            body = body.replace(secret, "•••".encode())\n',
         "            pass\n",
-        ("core/wordpress/test_client.py::TestFaults::test_no_error_repeats_the_password",),
+        ("core/wordpress/test_former_client.py::TestFaults::test_no_error_repeats_the_password",),
     ),
     Defence(
         "mail is not sent in clear where STARTTLS was chosen",

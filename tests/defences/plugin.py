@@ -178,7 +178,7 @@ OF_PLUGIN = (
     Defence(
         "texts of the bridge are harmless",
         _SYNC,
-        "plugin_stub/write.php",
+        "plugin_stub/sync-write.php",
         "wp_kses_post( $operation['content'] )",
         "$operation['content']",
         ("plugin_stub/test_sync.py::TestWrite::test_texts_are_harmless",),

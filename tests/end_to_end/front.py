@@ -41,9 +41,10 @@ _FORBIDDEN = b"<html><head><title>403 Forbidden</title></head><body>Forbidden</b
 class WebServer:
     """What stands in front of a WordPress at a name. Paths and bodies are regular expressions.
 
-    `https`: "offered", or "only", where http leads there; "" where nobody listens. `login`: user and password that it asks for, but not for paths that are `open`.
-    `forbidden`: paths that it refuses. `inspects`: bodies that it refuses, and all of more than `most_bytes`. `strips`:
-    headers that do not reach WordPress. `leads_to`: where its front page redirects.
+    `https`: "offered", or "only", where http leads there; "" where nobody listens. `login`: user and password that it
+    asks for, but not for paths that are `open`. `forbidden`: paths that it refuses. `inspects`: bodies that it
+    refuses, and all of more than `most_bytes`. `strips`: headers that do not reach WordPress. `leads_to`: where its
+    front page redirects.
     """
 
     https: str = ""

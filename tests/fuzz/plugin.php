@@ -92,7 +92,7 @@ function wp_remote_retrieve_header( array $response, string $name ) {
 }
 
 $zoombridge_files = array( 'home', 'bridge-client', 'connection', 'forward', 'calendar', 'metas', 'post-type' );
-array_push( $zoombridge_files, 'class-zoombridge-sync-fault', 'sync-envelope', 'operations', 'sync' );
+array_push( $zoombridge_files, 'class-zoombridge-sync-fault', 'sync-envelope', 'sync-operations', 'sync' );
 array_push( $zoombridge_files, 'rotation', 'new-address', 'versions', 'pairing-envelope', 'pairing' );
 foreach ( $zoombridge_files as $zoombridge_file ) {
 	require_once dirname( __DIR__, 2 ) . "/plugin_stub/$zoombridge_file.php";

@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import BadRequestError, SignatureError
 from core.model import fold
 from core.model.meeting import Meeting
-from core.wordpress import envelope as sync_envelope
-from core.wordpress import operations, operations_json, pairing_envelope, responses
+from core.wordpress import pairing_envelope, responses, sync_envelope, sync_operations, sync_operations_json
 from core.wordpress.pairing_envelope import MalformedPairingError, WrongPairingSignatureError
 from core.zoom import envelope, signature, validation
 from tests.core.wordpress import plugin_envelope
@@ -174,19 +173,19 @@ _PAIRING_KEY = "0123456789abcdef" * 4
 _NONCE = "00112233445566778899aabbccddeeff"
 _HOME = sync_envelope.home_digest("https://example.org")
 _KEYS = sync_envelope.derive_keys(_PAIRING_KEY)
-_OPERATIONS: tuple[operations.Operation, ...] = (
-    operations.Hello(),
-    operations.Hello(call=True, visit=1),
-    operations.Find(("1", "85393847045")),
-    operations.Read(1),
-    operations.Outcome(_NONCE),
-    operations.Choices(operations.ChoiceKind.AUTHORS),
-    operations.Sweep(after=0),
-    operations.Rotate("A" * 43),
-    operations.Address("https://bridge.example.org"),
-    operations.Unpair(),
-    operations.Trash(1, "1", 1),
-    operations.Delete(1, "1", 1),
+_OPERATIONS: tuple[sync_operations.Operation, ...] = (
+    sync_operations.Hello(),
+    sync_operations.Hello(call=True, visit=1),
+    sync_operations.Find(("1", "85393847045")),
+    sync_operations.Read(1),
+    sync_operations.Outcome(_NONCE),
+    sync_operations.Choices(sync_operations.ChoiceKind.AUTHORS),
+    sync_operations.Sweep(after=0),
+    sync_operations.Rotate("A" * 43),
+    sync_operations.Address("https://bridge.example.org"),
+    sync_operations.Unpair(),
+    sync_operations.Trash(1, "1", 1),
+    sync_operations.Delete(1, "1", 1),
 )
 
 
@@ -207,14 +206,14 @@ def check_sync(data: bytes) -> None:
     assert 0 <= answer.time <= _LARGEST_NUMBER
     _check_storable(answer.stub, dict(answer.payload))
     try:
-        payload = operations_json.payload_of(answer.payload)
+        payload = sync_operations_json.payload_of(answer.payload)
     except responses.UnexpectedError:
         return
     _check_storable(payload.highest, payload.protocols, payload.changed)
     for told in payload.results.values():
         for operation in _OPERATIONS:
             with suppress(responses.UnexpectedError):
-                _check_storable(operations_json.result_of(operation, told))
+                _check_storable(sync_operations_json.result_of(operation, told))
 
 
 def _signed_answer(rest: bytes, *, is_encoded: bool) -> bytes:

@@ -9,17 +9,15 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import yaml
 
+from bench.image_steps import instructions
 from core.store.db.encryption import Sealer
 from tests.running import RunningBridge
 from web.cli.serve import serve
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "packaging" / "container"
@@ -31,18 +29,9 @@ OPTIONS = {
 } | {"ZOOMBRIDGE_KEY"}
 
 
-def instructions() -> Iterator[tuple[str, str]]:
-    """Return the instructions of the Dockerfile, in order."""
-    text = re.sub(r"^#.*\n", "", (FOLDER / "Dockerfile").read_text(encoding="utf-8"), flags=re.MULTILINE)
-    for line in text.replace("\\\n", " ").splitlines():
-        if line.strip():
-            name, _, rest = line.partition(" ")
-            yield name, " ".join(rest.split())
-
-
 def last_stage() -> dict[str, str]:
     found: dict[str, str] = {}
-    for name, rest in instructions():
+    for name, rest in instructions(FOLDER / "Dockerfile"):
         found = {} if name == "FROM" else found | {name: rest}
     return found
 
@@ -52,16 +41,25 @@ class TestImage:
         assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", last_stage()["USER"])
 
     def test_takes_only_verified_packages_of_a_fixed_release(self) -> None:
-        bases = [rest.split()[0] for name, rest in instructions() if name == "FROM"]
+        bases = [rest.split()[0] for name, rest in instructions(FOLDER / "Dockerfile") if name == "FROM"]
         assert [base for base in bases if not re.fullmatch(r"python:3\.\d+-slim-\w+", base)] == []
-        installs = [rest for name, rest in instructions() if name == "RUN" and " install --no-cache" in rest]
+        installs = [
+            rest
+            for name, rest in instructions(FOLDER / "Dockerfile")
+            if name == "RUN" and " install --no-cache" in rest
+        ]
         assert len(installs) == 2
         assert all("--require-hashes" in one or "--no-index" in one for one in installs)
-        assert not any(name == "ADD" or "curl" in rest or "apt" in rest for name, rest in instructions())
+        assert not any(
+            name == "ADD" or "curl" in rest or "apt" in rest
+            for name, rest in instructions(FOLDER / "Dockerfile")
+        )
 
     def test_has_all_that_it_copies_and_sends_no_more_to_the_engine(self) -> None:
         copied = [
-            rest.split()[:-1] for name, rest in instructions() if name == "COPY" and "--from" not in rest
+            rest.split()[:-1]
+            for name, rest in instructions(FOLDER / "Dockerfile")
+            if name == "COPY" and "--from" not in rest
         ]
         sources = {source.removeprefix("./") for line in copied for source in line}
         assert [source for source in sources if not (ROOT / source).exists()] == []

@@ -22,8 +22,8 @@ from core.model.meeting import Meeting
 from core.model.rules import JoinLink, Passcode, Recordings, Rules
 from core.render import SiteRules, render
 from core.render.ical import CalendarEntry, UidKey, calendar
-from core.wordpress.operations_json import document
 from core.wordpress.post_operations import CreatePost
+from core.wordpress.sync_operations_json import document
 from core.wordpress.sync_posts import Mark, sync_operations
 from tests.examples import SOAK
 from tests.plugin_stub.bridge_double import BridgeDouble, BridgeResponse

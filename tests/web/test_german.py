@@ -16,7 +16,7 @@ from core.accounts import import_job
 from core.auth.service import AuthService
 from core.bridge import Bridge
 from core.errors import StoreUnavailableError
-from core.model.health import FactName, HealthFinding
+from core.model.health_facts import FactName, HealthFinding
 from core.selftest.cleanup import SELF_TEST
 from core.selftest.steps import Progress, SelfTestStep, StepReport
 from core.sites import diagnosis, pairing_codes

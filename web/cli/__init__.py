@@ -97,8 +97,8 @@ def zoombridge() -> None:
     Start with `zoombridge serve`, then `zoombridge site add`. Every option can also be set as an environment
     variable: --port as ZOOMBRIDGE_PORT; those of `serve` also in /etc/zoombridge.toml, or the file of --config.
 
-    Exit status: 0 on success; 1 where something failed, or a check found a fault; 2 where the command was called
-    wrongly; 130 after Ctrl-C.
+    Exit status: 0 on success; 1 if something failed, or a check found a fault; 2 for a usage error; 130 after
+    Ctrl-C.
     """
 
 

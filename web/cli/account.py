@@ -54,7 +54,11 @@ def account() -> None:
     prompt="Account ID",
     help="From the page App Credentials of your Zoom app. Prompted for when omitted.",
 )
-@click.option("--client-id", prompt="Client ID", help="From the same page. Prompted for when omitted.")
+@click.option(
+    "--client-id",
+    prompt="Client ID",
+    help="From the page App Credentials of your Zoom app. Prompted for when omitted.",
+)
 @click.option("--name", default="", show_default="the account ID", help="A name for this account.")
 @click.option(
     "--plan",
@@ -83,11 +87,11 @@ def add(
 ) -> None:
     """Add the API credentials of a Zoom account.
 
-    Create a Server-to-Server OAuth app in the Zoom App Marketplace (Develop > Build App), add the scopes that this
-    command names, and activate it. Your role in Zoom needs View and Edit for Server-to-Server OAuth app.
+    Create a Server-to-Server OAuth app in the Zoom App Marketplace (Develop > Build App), and activate it. Your role
+    in Zoom needs View and Edit for Server-to-Server OAuth app. The command names the scopes that the app lacks.
 
-    The client secret, from the same page, is read from the environment (ZOOMBRIDGE_CLIENT_SECRET), from a prompt, or from
-    standard input.
+    The client secret, from your app's page App Credentials, is read from the environment
+    (ZOOMBRIDGE_CLIENT_SECRET), from a prompt, or from standard input.
     """
     if site and all_sites:
         raise click.UsageError("Use either --site or --all-sites.")
@@ -148,9 +152,10 @@ def remove(account: str, instance: Instance) -> None:
 def grant(account: str, site: str, instance: Instance) -> None:
     """Grant a Zoom account to a site.
 
-    ACCOUNT is the ID of a Zoom account, SITE an address or ID. The site then shows its meetings, and its events that waited for the grant are processed. An account without saved
-    credentials is granted to the first site that receives an event of it; every other site needs this. An account can
-    be granted before its first event, so that no other site has it first.
+    ACCOUNT is the ID of a Zoom account, SITE an address or ID. The site then shows its meetings, and its events
+    that waited for the grant are processed. An account without saved credentials is granted to the first site that
+    receives an event of it; for every other site, use this command. An account can be granted before its first
+    event, so that no other site has it first.
     """
     changed = instance.call(api.ACCOUNT_GRANT, api.GrantRequest(account=account, site=site))
     click.echo(
@@ -173,8 +178,9 @@ def grant(account: str, site: str, instance: Instance) -> None:
 def refuse(account: str, site: str, instance: Instance) -> None:
     """Refuse to show an account on a site.
 
-    ACCOUNT is the ID of a Zoom account, SITE an address or ID. Its events that waited there for a grant are deleted. The next ones are kept in small numbers, raise no alert, and
-    are processed if you grant the account later. To end a grant, use: zoombridge account revoke
+    ACCOUNT is the ID of a Zoom account, SITE an address or ID. Events of the account that waited there for a grant
+    are deleted. The next ones are kept in small numbers, raise no alert, and are processed if you grant the account
+    later. To end a grant, use: zoombridge account revoke
     """
     refused = instance.call(api.ACCOUNT_REFUSE, api.GrantRequest(account=account, site=site))
     if refused.is_granted:
@@ -209,7 +215,7 @@ def revoke(account: str, site: str, instance: Instance) -> None:
 def grants(as_json: bool, instance: Instance) -> None:
     """List the grants of Zoom accounts to sites.
 
-    Also what waits for a grant, and what was refused.
+    Also lists what waits for a grant, and what was refused.
     """
     found = instance.call(api.ACCOUNT_GRANTS, api.NoArguments())
     if as_json:
@@ -260,7 +266,7 @@ def import_(
 @click.command()
 @click.option("--account", help="Account ID or name; not needed where there is only one.")
 @click.option("--dry-run", is_flag=True, help="Only report the differences.")
-@click.option("--held", is_flag=True, help="Only list the pages that are held instead of trashed.")
+@click.option("--held", is_flag=True, help="Only list the pages that are held back from the trash.")
 @click.option("--approve", is_flag=True, help="Trash the held pages whose meetings Zoom still says are gone.")
 @click.option("--dismiss", is_flag=True, help="Leave the held pages as they are.")
 @json_option

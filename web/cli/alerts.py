@@ -35,7 +35,7 @@ def alerts() -> None:
 def list_(as_json: bool, instance: Instance) -> None:
     """List the channels that send alerts.
 
-    With what became of the last message of each.
+    Shows what became of the last message of each channel.
     """
     found = instance.call(api.ALERT_CHANNELS, api.NoArguments())
     if as_json:
@@ -60,7 +60,9 @@ def list_(as_json: bool, instance: Instance) -> None:
 @click.option("--digest", is_flag=True, help="Also send a weekly summary.")
 @click.option("--url", default="", show_default="none", help="For webhook: the address to send to.")
 @click.option("--smtp-host", default="", show_default="none", help="For email: the mail server.")
-@click.option("--smtp-port", default="", show_default="of the encryption", help="For email: its port.")
+@click.option(
+    "--smtp-port", default="", show_default="depends on --smtp-security", help="For email: its port."
+)
 @click.option(
     "--smtp-security",
     type=click.Choice([one.value for one in Security]),
@@ -93,8 +95,9 @@ def add(
 ) -> None:
     """Add a channel of KIND.
 
-    Secrets are no options: the password of the mail server (with --smtp-user), and the address of Slack's hook, are read
-    from ZOOMBRIDGE_ALERT_SECRET, a prompt, or standard input. The secret that signs a webhook is printed once.
+    Secrets cannot be given as options: the password of the mail server (with --smtp-user), and the address of
+    Slack's hook, are read from ZOOMBRIDGE_ALERT_SECRET, a prompt, or standard input. The secret that signs a
+    webhook is printed once.
     """
     password = ""
     if kind == ChannelKind.EMAIL and smtp_user:
@@ -142,9 +145,9 @@ def test(context: click.Context, name: str, instance: Instance) -> None:
 @click.argument("name")
 @instance_options
 def pause(name: str, instance: Instance) -> None:
-    """Send nothing by the channel NAME.
+    """Stop sending by the channel NAME, until it is resumed.
 
-    Until it is resumed. What waits to be sent is dropped.
+    What waits to be sent is dropped.
     """
     paused = instance.call(api.ALERT_PAUSE, api.PauseAlertChannel(name=name, paused=True))
     click.echo(f"Channel {paused.name} paused")
@@ -174,7 +177,7 @@ def remove(name: str, instance: Instance) -> None:
 def open_(as_json: bool, instance: Instance) -> None:
     """List the open alerts, critical ones first.
 
-    Those that say the same of several sites are one entry.
+    Alerts that say the same about several sites are listed as one.
     """
     found = instance.call(api.ALERT_OPEN, api.NoArguments())
     if as_json:
@@ -214,7 +217,7 @@ def acknowledge(alert: str, reason: str, instance: Instance) -> None:
 def snooze(alert: str, period: str, reason: str, instance: Instance) -> None:
     """Snooze ALERT (its ID) for some time.
 
-    As acknowledge, but if it lasts longer, it counts again, and is sent.
+    Like `acknowledge`, but an alert that lasts longer counts again, and is sent again.
     """
     match = re.fullmatch(r"([0-9]{1,4})([hdw])", period)
     if match is None:

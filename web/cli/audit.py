@@ -31,7 +31,7 @@ _LISTED = 25
     "--action",
     type=click.Choice([*SUBJECTS, *(action.value for action in Action)]),
     metavar="WHAT",
-    help=f"Only such entries: a subject ({', '.join(SUBJECTS)}), or one action of it, such as secret.added.",
+    help=f"Only entries of a subject ({', '.join(SUBJECTS)}), or of one action, such as secret.added.",
 )
 @click.option("--who", default="", show_default="anybody", help="Part of the name or address of who did it.")
 @click.option(
@@ -79,8 +79,8 @@ def audit(
     """Show who changed what, from where and when, newest first.
 
     Settings, secrets, grants, users, replays, approvals, sign-ins (failed ones, too), pairings, renewed keys, and
-    removed sites are logged, whether a page, wp-admin or a command did it. Entries hold no secrets. They are kept for
-    730 days (failed sign-ins: 90), the newest 100,000 of users at most: docs/audit.md.
+    removed sites are logged, whether done on a page, in wp-admin or by a command. Entries hold no secrets. They are
+    kept for 730 days (failed sign-ins: 90), the newest 100,000 of users at most: docs/audit.md.
 
     Examples: “zoombridge audit --since 7d --action secret”; “zoombridge audit --json -o audit.jsonl” exports all.
     """

@@ -74,9 +74,9 @@ def backup(
 ) -> None:
     """Back up the database to FILE, while the server runs or not.
 
-    FILE holds all data of the bridge, and is readable by you only. It appears when it is complete, and replaces an older
-    backup. The key that encrypts secrets and events is not in it: keep a copy of it elsewhere, or use --include-key,
-    which prompts for a passphrase (ZOOMBRIDGE_BACKUP_PASSPHRASE, or a line of standard input).
+    FILE holds all data of the bridge, and is readable by you only. It appears only once it is complete, and
+    replaces an older backup. The key that encrypts secrets and events is not in it: keep a copy of it elsewhere, or
+    use --include-key, which prompts for a passphrase (ZOOMBRIDGE_BACKUP_PASSPHRASE, or a line of standard input).
     """
     log_to_stderr("warning")
     if check:
@@ -117,9 +117,9 @@ def backup(
 def restore(file: Path, key_file: Path | None, as_json: bool, instance: Instance) -> None:
     """Restore the backup FILE into an empty data folder or database.
 
-    The key is that of --key-file, else ZOOMBRIDGE_KEY, the file zoombridge.key in the data folder, or the one in the
-    backup, whose passphrase is prompted for (ZOOMBRIDGE_BACKUP_PASSPHRASE, or a line of standard input). FILE is
-    checked before, and the database after; where anything is wrong, nothing is changed.
+    The key is that of --key-file, otherwise ZOOMBRIDGE_KEY, the file zoombridge.key in the data folder, or the one
+    in the backup, whose passphrase is prompted for (ZOOMBRIDGE_BACKUP_PASSPHRASE, or a line of standard input).
+    FILE is checked before, and the database after; if anything is wrong, nothing is changed.
     """
     log_to_stderr("warning")
     private_files.make_folder(instance.data)
@@ -159,11 +159,12 @@ def restore(file: Path, key_file: Path | None, as_json: bool, instance: Instance
 @json_option
 @instance_options
 def move(to_database: str, as_json: bool, instance: Instance) -> None:
-    """Move all data to another database.
+    """Move all data from SQLite to PostgreSQL, or back.
 
-    From SQLite to PostgreSQL, or back. Stop the server first: Zoom repeats events for 85 minutes. The new database stays empty until everything is copied
-    and compared; if the command is interrupted, run it again. Afterwards the old database is not used any more. Set the
-    new one as ZOOMBRIDGE_DATABASE_URL; better give this one as ZOOMBRIDGE_TO_DATABASE, too, if it holds a password.
+    Stop the server first: Zoom repeats events for 85 minutes. The new database stays empty until everything is
+    copied and compared; if the command is interrupted, run it again. Afterwards the old database is not used any
+    more. Set the new one as ZOOMBRIDGE_DATABASE_URL. If the new address holds a password, give it here as
+    ZOOMBRIDGE_TO_DATABASE rather than as an option.
     """
     log_to_stderr("warning")
     target = address(to_database)

@@ -12,12 +12,12 @@ _SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 @click.argument("shell", type=click.Choice(list(_SHELLS)))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    r"""Print the completion script of a shell.
+    """Print the completion script of a shell.
 
     \b
     bash: zoombridge completion bash > ~/.local/share/bash-completion/completions/zoombridge
     zsh:  zoombridge completion zsh > a folder of $fpath, as _zoombridge
     fish: zoombridge completion fish > ~/.config/fish/completions/zoombridge.fish
-    """
+    """  # noqa: D301 -- \b is click's mark of a paragraph that is not wrapped
     made = _SHELLS[shell](context.find_root().command, {}, "zoombridge", "_ZOOMBRIDGE_COMPLETE")
     click.echo(made.source())

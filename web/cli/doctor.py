@@ -51,7 +51,8 @@ _STAGES = {
 def doctor(context: click.Context, site: str | None, test: bool, as_json: bool, instance: Instance) -> None:
     """Check SITE (its address or ID), or all sites.
 
-    Prints what is wrong and what to do, and ends with status 1 where something is. What stops nothing is a warning.
+    Prints what is wrong and what to do, and exits with status 1 if something is wrong. Problems that stop nothing
+    are warnings.
     """
     if site is None:
         names = [(one.id, one.url) for one in instance.call(api.SITE_LIST, api.SiteListRequest())]

@@ -57,10 +57,12 @@ def filter_options(command: F) -> F:
             click.option(
                 "--since",
                 callback=time_option,
-                help="Only events received since then: a date such as 2026-11-23, or an age such as 3h or 2d.",
+                help="Only events received since this time: a date such as 2026-11-23, or an age such as 3h or 2d.",
             ),
             click.option(
-                "--until", callback=time_option, help="Only events received before then, given like --since."
+                "--until",
+                callback=time_option,
+                help="Only events received before this time, given like --since.",
             ),
         )
     ):

@@ -196,7 +196,7 @@ def instance_options(command: F) -> F:
         callback=_allow_networks,
         expose_value=False,
         show_default="none",
-        help="Private network in which sites and hooks for alerts may be: 10.1.0.0/16. May be given several times.",
+        help="Private network that sites and alert hooks may be in, such as 10.1.0.0/16. May be given several times.",
     )
     @functools.wraps(command)
     def wrapper(*arguments: Any, data: Path, database_url: str | None, **options: Any) -> Any:

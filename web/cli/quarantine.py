@@ -56,8 +56,8 @@ def list_(as_json: bool, instance: Instance) -> None:
 def dismiss(instance: Instance) -> None:
     """Dismiss the alerts about refused requests.
 
-    Quarantined requests are kept. Of those that were too large to keep, what is stored is deleted: reconcile the Zoom
-    accounts first, as their events may be lost. The alerts come back with the next such request.
+    Quarantined requests are kept. What is stored of requests that were too large to keep is deleted: reconcile the
+    Zoom accounts first, as their events may be lost. The alerts come back with the next such request.
     """
     found = instance.call(api.QUARANTINE_DISMISS, api.NoArguments())
     click.echo(f"{found.quarantined} in quarantine and {found.large} too large to keep dismissed")

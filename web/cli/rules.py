@@ -112,7 +112,8 @@ def copy(
 ) -> None:
     """Copy the rules of the site SOURCE to each SITE (addresses or IDs).
 
-    Once: later changes of SOURCE are not copied. The pages of these sites are then compared with their new rules.
+    Copies once: later changes to SOURCE are not copied. The pages of these sites are then compared with their new
+    rules.
     """
     request = api.CopyRules(source=source, **chosen.model_dump())
     with instance.working() as caller:
@@ -132,9 +133,10 @@ def follow(
     as_json: bool,
     instance: Instance,
 ) -> None:
-    """Let each SITE (its address or ID) follow TEMPLATE, or return to it.
+    """Let each SITE (its address or ID) follow TEMPLATE, or follow it again.
 
-    A site that follows a template has its rules, also when the template changes, until its own rules are changed.
+    A site that follows a template uses the template's rules, including later changes, until you edit the site's
+    own.
     """
     request = api.FollowRules(template=template, **chosen.model_dump())
     with instance.working() as caller:

@@ -86,17 +86,18 @@ def send(
 
     Events are sent in order. A file holds one event, whose bytes are sent unchanged, or a JSON list of events.
 
-    To try a site without a Zoom account, send a scenario. In the end it prints the address of the page, or what is missing:
+    To try a site without a Zoom account, send a scenario. At the end the command prints the address of the page, or
+    what is missing:
 
     \b
       meeting       a meeting is scheduled, then moved; its page stays
-      webinar       the same of a webinar
+      webinar       the same for a webinar
       series        a weekly series of five dates, one of them cancelled; its page stays
       meeting-life  scheduled, moved, deleted, recovered, permanently deleted
-      webinar-life  the same of a webinar
+      webinar-life  the same for a webinar
       validation    Zoom validates the endpoint
 
-    Delete a page that stays in WordPress, or by --scenario meeting-life with its --number.
+    To delete a page that stays, do so in WordPress, or use --scenario meeting-life with its --number.
 
     The secret token to sign with is read from ZOOMBRIDGE_SECRET_TOKEN, prompted for, or read from standard input:
     zoombridge send … < secret-token.txt

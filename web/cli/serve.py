@@ -80,7 +80,9 @@ def _parse_metrics_token(_context: click.Context, _option: click.Parameter, valu
     type=click.IntRange(0, 64),
     help="Processes that accept requests for the server; 0 for none.",
 )
-@click.option("--behind-proxy", is_flag=True, help="Trust X-Forwarded-For and -Proto of a reverse proxy.")
+@click.option(
+    "--behind-proxy", is_flag=True, help="Trust X-Forwarded-For and X-Forwarded-Proto of a reverse proxy."
+)
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
@@ -115,13 +117,13 @@ def _parse_metrics_token(_context: click.Context, _option: click.Parameter, valu
     "--trash-limit",
     type=click.IntRange(0, MOST_TRASHED),
     show_default=f"as set on the page Settings, {TRASH_LIMIT} at first",
-    help="Pages of a site that imports and reconciliations move to the trash within a day without approval.",
+    help="Most pages of a site that imports and reconciliations move to the trash within a day without approval.",
 )
 @click.option(
     "--trash-percent",
     type=click.IntRange(1, MOST_PERCENT),
     show_default=f"as set on the page Settings, {TRASH_PERCENT} at first",
-    help="The same as a part of the site's pages, in percent; a single page is never too many.",
+    help="The same limit, in percent of the site's pages; a single page is never too many.",
 )
 @click.option(
     "--lease-seconds",
@@ -140,7 +142,7 @@ def _parse_metrics_token(_context: click.Context, _option: click.Parameter, valu
     "--plugin-signature",
     type=click.Path(dir_okay=False, exists=True, path_type=Path),
     show_default="the one of the installation, if it is a signed release",
-    help="Signature (JSON) of the WordPress plugin, with which sites are offered its updates.",
+    help="File with the plugin's signature (JSON). With it, sites are offered updates of the plugin.",
 )
 @public_url_option
 @instance_options

@@ -30,7 +30,7 @@ _user_option = click.option(
     "--user",
     "for_user",
     is_flag=True,
-    help="The service manager of the present user, in place of the system's; needs no root.",
+    help="Use the current user's service manager in place of the system's; needs no root.",
 )
 
 
@@ -65,7 +65,7 @@ def install(
 ) -> None:
     """Write the unit files, enable the service and start it.
 
-    Shows what it writes. The same again after an update that moved the command or changed the units.
+    Shows what it writes. Run it again after an update that moved the command or changed the units.
     """
     try:
         options = UnitOptions(_own_command(), "" if for_user else run_as, listen)

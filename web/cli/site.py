@@ -40,9 +40,10 @@ site.add_command(site_add.allow)
 @click.argument("site")
 @instance_options
 def secret_token(site: str, instance: Instance) -> None:
-    """Save a secret token of Zoom's for SITE.
+    """Save one of Zoom's secret tokens for SITE.
 
-    SITE is an address or ID. Its events are verified with the token. A site can have several, for several apps. Refused events that it verifies are accepted now.
+    SITE is an address or ID. Its events are verified with the token. A site can have several tokens, for several
+    apps. Refused events that it verifies are accepted now.
 
     The token is read from ZOOMBRIDGE_SECRET_TOKEN, prompted for, or read from standard input: zoombridge site
     secret-token SITE < secret-token.txt
@@ -75,7 +76,7 @@ def list_(
 ) -> None:
     """List the sites and their states.
 
-    With WORDS, those whose name, address or tags hold all of them.
+    With WORDS, lists only sites whose name, address or tags hold all of them.
     """
     request = api.SiteListRequest(
         words=" ".join(words),
@@ -149,7 +150,7 @@ def pause(
 ) -> None:
     """Pause the updates of each SITE (its address or ID).
 
-    Events are received and kept, and the sites are checked; pages stay as they are until site resume.
+    Events are received and kept, and the sites are checked; pages stay as they are until `zoombridge site resume`.
     """
     request = api.PauseSites(paused=True, **chosen.model_dump())
     changed = instance.call(api.SITE_PAUSE, request)
@@ -227,7 +228,7 @@ def check(context: click.Context, site: str, as_json: bool, instance: Instance) 
 def renew_key(site: str, instance: Instance) -> None:
     """Renew the key of SITE (its address or ID).
 
-    With it the site and the bridge sign what they send each other. Nothing is interrupted.
+    The site and the bridge sign what they send each other with it. Nothing is interrupted.
     """
     renewed = instance.call(api.SITE_RENEW_KEY, api.SiteRequest(site=site))
     if not renewed.renewed:
@@ -274,10 +275,10 @@ def offer_address(
 )
 @instance_options
 def cancelled_pages(site: str, keep_days: int, instance: Instance) -> None:
-    """Set for how long SITE keeps pages of cancelled meetings.
+    """Set how long SITE keeps pages of cancelled meetings.
 
-    SITE is an address or ID. Until then, a page says that its meeting is cancelled. Pages that are in the trash already
-    stay there.
+    SITE is an address or ID. Meanwhile a page says that its meeting is cancelled. Pages that are in the trash
+    already stay there.
     """
     saved = instance.call(api.SITE_CANCELLED_PAGES, api.CancelledPages(site=site, days=keep_days))
     kept = "at once" if not keep_days else f"after {keep_days} {'day' if keep_days == 1 else 'days'}"

@@ -58,8 +58,8 @@ def add(
     """Connect a WordPress site.
 
     Writes the plugin with a pairing code, and waits for the site. Upload the file in WordPress and activate the
-    plugin: the site then connects by itself. With ADDRESS, the site at that address is connected at once; any other
-    one, or any without ADDRESS, after you have confirmed it.
+    plugin: the site then connects by itself. With ADDRESS, the site at that address is connected at once; before
+    any other site is, you are asked to confirm it.
     """
     request = api.NewPairingCode(
         address=address,
@@ -86,7 +86,7 @@ def add(
 def confirm(site: str, *, yes: bool, instance: Instance) -> None:
     """Connect a site that waits for a confirmation.
 
-    It has used a pairing code. SITE is its address; without it, each site that waits is asked about.
+    Such a site has used a pairing code. SITE is its address; without it, each site that waits is asked about.
     """
     watch = _Watch(instance, None, is_sure=yes)
     waiting = [
@@ -112,7 +112,7 @@ def allow(site: str, *, yes: bool, instance: Instance) -> None:
     """Allow private addresses of sites.
 
     A site may have an address inside a network, which the bridge does not call before it is allowed. SITE is the
-    site's address; without it, each that is asked about. Whole networks: --allow-network of serve.
+    site's address; without it, each that is asked about. To allow whole networks, use `serve --allow-network`.
     """
     asked = [
         one

@@ -82,7 +82,7 @@ def remove(name: str, yes: bool, instance: Instance) -> None:
 def password(name: str, instance: Instance) -> None:
     """Set the password of NAME, and sign them out everywhere.
 
-    It is prompted for, or read from standard input: zoombridge user password anna < password.txt
+    The password is prompted for, or read from standard input: zoombridge user password anna < password.txt
     """
     instance.call(api.USER_PASSWORD, api.SetPassword(name=name, password=_password()))
     click.echo(f"Changed the password of {name}.")
@@ -164,9 +164,10 @@ def sign_out(name: str, session: str | None, instance: Instance) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @instance_options
 def remove_two_factor(name: str, yes: bool, instance: Instance) -> None:
-    """Remove the two-factor authentication.
+    """Remove the two-factor authentication of NAME.
 
-    For NAME, who has lost the app and the recovery codes. Their password alone then signs them in, and they can set it up again.
+    For somebody who has lost the app and the recovery codes. Their password alone then signs them in, and they can
+    set it up again.
     """
     if not yes:
         click.confirm(f"Remove the two-factor authentication of {name}?", abort=True)

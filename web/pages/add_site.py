@@ -58,7 +58,8 @@ class CodeView:
     """A pairing code, and what each use of it became.
 
     `constant` is the line of PHP that sets the code; `upload` the page in wp-admin for uploading plugins, empty where
-    the site is not known; `only_http`: its address was entered without a scheme, and answers over http only. `errors` and `username` are those of the form for the server's own password, by its pairing.
+    the site is not known; `only_http`: its address was entered without a scheme, and answers over http only. `errors`
+    and `username` are those of the form for the server's own password, by its pairing.
     """
 
     code: PairingCode

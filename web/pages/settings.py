@@ -29,7 +29,7 @@ from core.store.db.settings import (
     TrashLimits,
 )
 from core.store.sites import rules_templates, sites, zoom_secrets
-from core.wordpress.operations import MOST_CHOICES
+from core.wordpress.sync_operations import MOST_CHOICES
 from core.zoom.signature import Secret
 from web.http.cache import application_cache
 from web.pages import rules_form, rules_template

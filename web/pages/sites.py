@@ -18,6 +18,7 @@ from core.errors import (
     TooManyJobsError,
     TooManySitesError,
     UnknownSiteError,
+    ZoomBridgeError,
 )
 from core.model import rules
 from core.monitoring import site_list
@@ -29,6 +30,7 @@ from core.sites.address_approval import allow
 from core.sites.diagnosis import RefusedRequests, Stage
 from core.sites.disconnect import disconnect
 from core.sites.key_rotation import rotate
+from core.sites.pairing_codes import bridge_address
 from core.sites.preview import MOST_MEETINGS, PreviewOutcome, preview_rules
 from core.sites.setup_steps import SetupFacts, SetupStep, StepState, is_complete, setup_checklist
 from core.store.db import clock as store_clock
@@ -36,6 +38,7 @@ from core.store.events import quarantine
 from core.store.sites import health, rules_templates, sites, zoom_secrets
 from core.zoom.probe import probe_account_id
 from core.zoom.signature import Secret
+from web.pages import address_offer
 from web.pages.add_site import requester
 from web.pages.page import PageHandler
 from web.pages.server_login import read_server_login
@@ -49,7 +52,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from core.bridge import Bridge
-    from core.model.health import FactName, HealthFact
+    from core.model.health_facts import FactName, HealthFact
     from core.monitoring.site_list import SiteList
     from core.sites.pairing import Pairing, PairingCode
     from core.sites.preview import Preview
@@ -58,6 +61,7 @@ if TYPE_CHECKING:
     from core.store.jobs import Job
     from core.store.sites.rules_templates import RulesTemplate
     from core.store.sites.sites import Site, SiteName
+    from web.pages.address_offer import OfferView
     from web.pages.subscription import EventGroups
 
 # Until the setup is complete, a site is checked often while its page is open, so that the checklist updates itself.
@@ -89,7 +93,7 @@ class SitesView:
     """A page of the list of sites, its filter, and the viewer's open pairing codes with what each became.
 
     `gone`: what became of the site that the viewer came from. `parameters` are those of the filter, `previous` and `next`
-    those of the pages beside this one. `problem` is why a bulk action was not begun, `tag` what was typed for it.
+    those of the pages beside this one. `problem` is why a bulk action was not begun, `tag` and `address` what was typed for it.
     """
 
     listed: SiteList
@@ -106,6 +110,7 @@ class SitesView:
     longest_tag: int
     problem: str
     tag: str
+    address: str
     chosen: frozenset[str]
     sources: Sequence[SiteName]
     templates: Sequence[RulesTemplate]
@@ -211,6 +216,19 @@ class SitesHandler(PageHandler):
             return
         if self.site_id is not None and action in (BulkAction.FOLLOW, BulkAction.UNFOLLOW):
             self.forbid(self.words.gettext("Templates of rules are managed at the bridge's own address."))
+        address = self.get_body_argument("new_address", "")[: address_offer.LONGEST_ADDRESS]
+        if action is BulkAction.OFFER:
+            address_offer.require_bridge(self)
+            try:
+                address = bridge_address(address)
+            except ZoomBridgeError as error:
+                await self._show(parameters, problem=self.translated(error), address=address, chosen=chosen)
+                return
+            if not self.get_body_argument("sure", ""):
+                wanted = parse_query(parameters) if is_all else None
+                offered = await self.blocking(_confirm_offer, self.bridge, address, wanted, chosen)
+                self.show("pages/offer-address.jinja", offered)
+                return
         source = await self.named_site(self.get_body_argument("source", "")[:_LONGEST])
         template = self.get_body_argument("template", "")[:_LONGEST] if action is BulkAction.FOLLOW else ""
         is_previewed = bool(self.get_body_argument("previewed", ""))
@@ -242,6 +260,7 @@ class SitesHandler(PageHandler):
             chosen,
             tag=tag,
             source=template or source,
+            address=address,
             previewed=self.get_body_argument("previewed", "")[:_LONGEST],
             requested_by=self.viewer.name,
             viewer_site=self.site_id,
@@ -259,6 +278,7 @@ class SitesHandler(PageHandler):
         *,
         problem: str = "",
         tag: str = "",
+        address: str = "",
         chosen: frozenset[str] = frozenset(),
     ) -> None:
         wanted = parse_query(parameters)
@@ -293,6 +313,7 @@ class SitesHandler(PageHandler):
             longest_tag=sites.LONGEST_TAG,
             problem=problem,
             tag=tag,
+            address=address,
             chosen=chosen,
             sources=listed.names,
             templates=templates,
@@ -357,7 +378,7 @@ class SiteHandler(SitePage):
         state = await self._state(site_id)
         is_old = (state.site.checked_at or 0) < (time.time() - _CHECK_SECONDS) * 1000
         if is_old and not is_complete(state.lines):
-            self.bridge.health_checker.begin(site_id)
+            self.bridge.health_worker.begin(site_id)
         self._show(state)
 
     async def post(self, site_id: str) -> None:
@@ -430,7 +451,7 @@ class SiteHandler(SitePage):
         tags: str | None = None,
     ) -> None:
         done, _, count = self.get_query_argument("done", "").partition(",")
-        underway = self.bridge.health_checker.is_underway(state.site.id)
+        underway = self.bridge.health_worker.is_underway(state.site.id)
         view = SiteView(
             site=state.site,
             health=state.health,
@@ -566,6 +587,12 @@ def _preview_copy(
     )
 
 
+def _confirm_offer(
+    bridge: Bridge, address: str, wanted: SiteFilter | None, chosen: Iterable[str]
+) -> OfferView:
+    return address_offer.confirmation(bridge, address, _chosen(bridge, wanted, chosen, viewer_site=None))
+
+
 def _templates(bridge: Bridge) -> list[RulesTemplate]:
     with bridge.store.reading() as connection:
         return rules_templates.list_all(connection)
@@ -613,7 +640,7 @@ def _save_login(bridge: Bridge, site_id: str, username: str, password: str) -> N
 
 def _check(bridge: Bridge, site_id: str) -> None:
     health_check.check(bridge.store, site_id)
-    bridge.health_checker.on_checked(site_id)
+    bridge.health_worker.on_checked(site_id)
 
 
 def _pause(bridge: Bridge, site_id: str, paused: bool) -> None:

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class UsersView:
-    """The users, which of them use two-factor authentication, and the result of the last form. `link` is the new one-time link of the user `link_for`."""
+    """The users, which of them use two-factor authentication, and the result of the last form.
+
+    `link` is the new one-time link of the user `link_for`.
+    """
 
     users: Sequence[User]
     two_factor: frozenset[str]

@@ -95,7 +95,7 @@ def allow_addresses(bridge: Bridge, request: api.AllowAddresses) -> list[str]:
             called = pairing.call_back(bridge.store, request.id)
         except UnknownPairingError:
             health_check.check(bridge.store, request.id)
-            bridge.health_checker.on_checked(request.id)
+            bridge.health_worker.on_checked(request.id)
         else:
             if called.state is PairingState.CONNECTED:
                 bridge.pairing_caller.on_connected(called.site_id)

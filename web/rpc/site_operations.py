@@ -146,7 +146,7 @@ def check_site(bridge: Bridge, request: api.SiteRequest) -> list[api.SiteCheck]:
     facts = health_check.diagnose(bridge.store, request.site)
     with bridge.store.reading() as connection:
         site = sites.find(connection, request.site, bridge.store.sealer)
-    bridge.health_checker.on_checked(site.id)
+    bridge.health_worker.on_checked(site.id)
     return [
         api.SiteCheck(
             name=fact.name, ok=fact.well, message=fact.message, since=fact.since, warning=fact.is_warning

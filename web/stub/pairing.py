@@ -141,7 +141,7 @@ class GoodbyeHandler(ReportHandler):
 
     async def handle(self, site_id: str, body: bytes) -> tuple[int, str]:
         await self.blocking(partial(plugin_reports.say_goodbye, self._bridge.store, site_id, body))
-        self._bridge.health_checker.wake()
+        self._bridge.health_worker.wake()
         return HTTPStatus.OK, "zoombridge_goodbye"
 
 
@@ -153,7 +153,7 @@ class ChangedHandler(ReportHandler):
     async def handle(self, site_id: str, body: bytes) -> tuple[int, str]:
         del body  # it says nothing
         await self.blocking(partial(plugin_reports.note_change, self._bridge.store, site_id))
-        self._bridge.health_checker.wake()
+        self._bridge.health_worker.wake()
         return HTTPStatus.ACCEPTED, "zoombridge_fetching"
 
 

@@ -55,6 +55,7 @@ ACTIONS = {
     Action.SITE_REMOVED: _("Site disconnected"),
     Action.SITE_MOVED: _("Site moved"),
     Action.BRIDGE_ADDRESS_OFFERED: _("New address of the bridge offered"),
+    Action.BRIDGE_ADDRESS_WITHDRAWN: _("Offer of a new address withdrawn"),
     Action.BRIDGE_ADDRESS: _("Site calls another address of the bridge"),
     Action.SITE_KEY: _("Key renewed"),
     Action.SITE_SERVER_PASSWORD: _("Password of the web server saved"),

@@ -1,9 +1,9 @@
 """Decide what the endpoints answer: who sent a request, what it is, and whether it is durable.
 
-Small requests to known sites are verified at once, by cached secrets, and stored in batches. All that is not known to
-be authentic after that (a wrong signature, an unknown site, a body over 64 KiB, which takes long to verify) has two
-threads of its own and a short queue. Beyond it, the response is 503, so that Zoom sends again: strangers keep only each
-other waiting.
+Small requests to known sites are verified at once, by cached secrets, and stored in batches. All that is not
+known to be authentic after that (a wrong signature, an unknown site, a body over 64 KiB, which takes long to
+verify) has two threads of its own and a short queue. Beyond it, the response is 503, so that Zoom sends
+again: requests that are not verified delay only each other.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Dispatcher:
             self._hold(site_id, webhooks, deliver)
 
     async def drain(self) -> None:
-        """Wait until no thread looks into a request any more, also where who sent it has left meanwhile.
+        """Wait until no thread handles a request any more, even if its sender has disconnected.
 
         Takes at most `answer_seconds`. What is being stored then is the ingest's to finish.
         """

@@ -26,7 +26,7 @@ DRAIN_BYTES = 16 * MOST_BODY_BYTES
 
 @stream_request_body
 class WebhookHandler(Handler):
-    """`POST …/wp-json/vczapi/v1/{meeting,webinar,recording}`: see *Answers to Zoom* in the design.
+    """`POST …/wp-json/vczapi/v1/{meeting,webinar,recording}`: see docs/serving.md.
 
     Reads the request, and has a responder answer it: in this process, or over a channel in another.
     """
@@ -64,11 +64,11 @@ class WebhookHandler(Handler):
         self.finish()
 
     def on_finish(self) -> None:
-        """Count the request out once its response is written."""
+        """Take the request out of the count of those in flight once its response is written."""
         self._leave()
 
     def on_connection_close(self) -> None:
-        """Count the request out where the client disconnected before its end."""
+        """Take the request out of that count if the client disconnected before its end."""
         super().on_connection_close()
         self._leave()
 

@@ -2,8 +2,8 @@
 
 Modes are set, not left to the umask. What others could read is tightened, which the log says. Where that fails, it is
 refused; but not the data folder for the sake of its group, as the files in it are tightened themselves, nor a log, which
-whoever starts the bridge has opened: there the log warns. Access control lists need nothing of their own: `chmod` sets their mask with the mode of the group.
-https://man7.org/linux/man-pages/man5/acl.5.html
+whoever starts the bridge has opened: there the log warns. Access control lists need nothing of their own: `chmod`
+sets their mask with the mode of the group. https://man7.org/linux/man-pages/man5/acl.5.html
 """
 
 from __future__ import annotations

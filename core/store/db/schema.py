@@ -64,6 +64,7 @@ sites = Table(
     Column("fault_message", Text),
     Column("last_write_at", BigInteger),
     Column("bridge_url", Text, nullable=False, default=""),  # where it looks for the bridge, as it was paired
+    Column("offered_address", Text),  # of the bridge, until the site calls it or it is withdrawn
     # For the sync protocol: WordPress's option `home`, empty until the site has told it; and the bridge's epoch there.
     Column("home", Text, nullable=False, default="", server_default=text("''")),
     Column("epoch", Integer, nullable=False, default=1, server_default="1"),
@@ -112,7 +113,7 @@ health_facts = Table(
     "health_facts",
     metadata,
     Column("site_id", Text, ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True),
-    Column("name", Text, primary_key=True),  # see core.model.health.FactName
+    Column("name", Text, primary_key=True),  # see core.model.health_facts.FactName
     Column("well", Boolean, nullable=False),
     Column("message", Text, nullable=False),
     Column("since", BigInteger, nullable=False),  # it is as well, or as bad

@@ -115,6 +115,11 @@ def note_offered_address(connection: Connection, url: str) -> None:
     _save(connection, {_OFFERED_ADDRESSES: [url, *known[: _MOST_OFFERED - 1]]})
 
 
+def forget_offered_address(connection: Connection, url: str) -> None:
+    """Forget that an address of the bridge was offered: a site that tells of it is not believed any more."""
+    _save(connection, {_OFFERED_ADDRESSES: [one for one in offered_addresses(connection) if one != url]})
+
+
 def names_removed_to(connection: Connection) -> int:
     """Return the id of the last event that redaction has processed; 0 before the first run."""
     found = _all(connection, (_NAMES_REMOVED_TO,)).get(_NAMES_REMOVED_TO)

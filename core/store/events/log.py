@@ -15,7 +15,7 @@ from sqlalchemy import and_, bindparam, delete, false, func, literal, literal_co
 
 from core import messages
 from core.model.fold import Change
-from core.model.health import FactName
+from core.model.health_facts import FactName
 from core.model.meeting import Position
 from core.model.state_fields import named_hosts
 from core.store.accounts import users as zoom_users

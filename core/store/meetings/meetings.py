@@ -40,11 +40,7 @@ def load_all(
     connection: Connection, sealer: Sealer, account_ids: Collection[str], numbers: Collection[int]
 ) -> list[tuple[Meeting, int]]:
     """Return the meetings with these numbers in these accounts, with their revisions, in order of number and account."""
-    rows = connection.execute(
-        select(meetings)
-        .where(meetings.c.account_id.in_(list(account_ids)), meetings.c.number.in_(list(numbers)))
-        .order_by(meetings.c.number, meetings.c.account_id)
-    )
+    rows = connection.execute(_LOADING_ALL, {"of_accounts": list(account_ids), "of_numbers": list(numbers)})
     return [(from_row(row, sealer), row.revision) for row in rows]
 
 
@@ -104,6 +100,14 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"))
 # Made once: SQLAlchemy takes longer to build a statement than SQLite to run it.
 _THIS = and_(meetings.c.account_id == bindparam("of_account"), meetings.c.number == bindparam("of_number"))
 _LOADING = select(meetings).where(_THIS)
+_LOADING_ALL = (
+    select(meetings)
+    .where(
+        meetings.c.account_id.in_(bindparam("of_accounts", expanding=True)),
+        meetings.c.number.in_(bindparam("of_numbers", expanding=True)),
+    )
+    .order_by(meetings.c.number, meetings.c.account_id)
+)
 _LOADING_BASE = select(meeting_baselines).where(
     meeting_baselines.c.account_id == bindparam("of_account"),
     meeting_baselines.c.number == bindparam("of_number"),

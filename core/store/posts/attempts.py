@@ -32,7 +32,10 @@ class Attempt:
 def add(connection: Connection, made: Sequence[Attempt]) -> None:
     """Insert attempts."""
     if made:
-        connection.execute(insert(attempts), [asdict(attempt) for attempt in made])
+        connection.execute(_ADDING, [asdict(attempt) for attempt in made])
+
+
+_ADDING = insert(attempts)
 
 
 def of_post(connection: Connection, site_id: str, number: int, *, limit: int) -> list[Attempt]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     BigInteger,
+    Integer,
     and_,
     bindparam,
     case,
@@ -244,7 +245,10 @@ def _upserting(dialect: str, sources: Any, *, now: Any, due_at: Any, latest: Any
 
 @cache
 def _scheduling(dialect: str) -> Any:
-    """Return the statement of `schedule_writes`, built once: SQLAlchemy needs longer to build it than the database to execute it."""
+    """Return the statement of `schedule_writes`, built once.
+
+    SQLAlchemy needs longer to build it than the database to execute it.
+    """
     now, due_at, latest = (bindparam(name, type_=BigInteger) for name in ("moment", "due", "latest"))
     sources = (
         select(
@@ -286,77 +290,85 @@ def claim(
     Up to `at_once` posts per site, so that sites take turns; a single one of a site whose last request failed, to
     probe whether it works again. A post that failed by itself before is leased alone, too.
     """
-    order: list[tuple[str, int]] = []
+    claims: list[Claim] = []
     passed_over = set(busy)
+    since = 0
     for _ in range(room):
-        chosen = _next_site(connection, now=now, busy=passed_over, among=among)
+        chosen = _next_site(connection, since=since, now=now, busy=passed_over, among=among)
         if chosen is None:
             break
-        site_id, failures = chosen
+        site_id, failures, since = chosen
         passed_over.add(site_id)
-        order += _longest_due(connection, site_id, now=now, limit=1 if failures else at_once)
-    # Other processes choose at the same time: posts that one of them has leased or just finished are skipped.
-    free = connection.execute(
-        select(posts.c.site_id, posts.c.number, or_(posts.c.in_doubt, posts.c.owner.is_not(None)))
-        .where(_has_place(order), posts.c.due_at <= now, posts.c.lease_until <= now)
-        .with_for_update(skip_locked=True)
-    )
-    # An owner whose lease has expired died, and may have written.
-    doubts = {tuple(row[:2]): bool(row[2]) for row in free}
-    taken = connection.execute(
-        update(posts)
-        .where(_has_place(doubts))
-        .values(owner=owner, lease_until=lease_until, epoch=posts.c.epoch + 1)
-        .returning(posts)
-    )
-    claims = [_claim(row, sealer, in_doubt=doubts[row.site_id, row.number]) for row in taken]
-    return sorted(claims, key=lambda claim: order.index((claim.site_id, claim.number)))
+        numbers = _longest_due(connection, site_id, now=now, limit=1 if failures else at_once)
+        claims += _lease(connection, sealer, site_id, numbers, owner=owner, now=now, until=lease_until)
+    return claims
 
 
 def _next_site(
-    connection: Connection, *, now: int, busy: Collection[str], among: Collection[str] | None
-) -> tuple[str, int] | None:
-    """Return the site whose post has been due longest, of those that take requests, and its failures in a row.
+    connection: Connection, *, since: int, now: int, busy: Collection[str], among: Collection[str] | None
+) -> tuple[str, int, int] | None:
+    """Return the site whose post has been due longest, of those that take requests, its failures in a row, and the time.
+
+    Only posts that became due at `since` or later are looked at: all before are of sites that a search has passed over.
+    """
+    values = {
+        "since": since,
+        "moment": now,
+        "named": list(busy) if among is None else sorted({*among} - {*busy}),
+    }
+    found = connection.execute(_finding_site(is_among=among is not None), values).one_or_none()
+    return None if found is None else (found[0], found[1], found[2])
+
+
+@cache
+def _finding_site(*, is_among: bool) -> Any:
+    """Return the statement of `_next_site`, made once: SQLAlchemy needs longer to make it than the database to execute it.
 
     It follows the index of `due_at` up to the first such post, so that its cost does not grow with the number of sites.
     """
+    moment = bindparam("moment", type_=BigInteger)
+    named: BindParameter[Any] = bindparam("named", expanding=True)
     probed = posts.alias("probed")
-    leased = select(probed.c.site_id).where(probed.c.lease_until > 0, probed.c.lease_until > now)
+    leased = select(probed.c.site_id).where(probed.c.lease_until > 0, probed.c.lease_until > moment)
     takes_requests = _site_where(
         sites.c.paused_at.is_(None),
-        sites.c.blocked_until <= now,
+        sites.c.blocked_until <= moment,
         or_(sites.c.failures == 0, sites.c.id.not_in(leased)),
     )
     failures = select(sites.c.failures).where(sites.c.id == posts.c.site_id).scalar_subquery()
-    found = connection.execute(
-        select(posts.c.site_id, failures)
+    return (
+        select(posts.c.site_id, failures, posts.c.due_at)
         .where(
-            posts.c.due_at <= now,
-            posts.c.lease_until <= now,
-            posts.c.site_id.not_in(list(busy)) if among is None else posts.c.site_id.in_({*among} - {*busy}),
+            posts.c.due_at >= bindparam("since", type_=BigInteger),
+            posts.c.due_at <= moment,
+            posts.c.lease_until <= moment,
+            posts.c.site_id.in_(named) if is_among else posts.c.site_id.not_in(named),
             takes_requests,
         )
         .order_by(posts.c.due_at)
         .limit(1)
-    ).one_or_none()
-    return None if found is None else (found[0], found[1])
-
-
-def _has_place(places: Collection[tuple[str, int]]) -> ColumnElement[bool]:
-    """Return the condition for these posts (site and number).
-
-    Site by site: for pairs of values SQLite would look at all posts of each site.
-    """
-    numbers: dict[str, list[int]] = {}
-    for site_id, number in places:
-        numbers.setdefault(site_id, []).append(number)
-    return or_(
-        false(),
-        *(
-            and_(posts.c.site_id == site_id, posts.c.number.in_(of_site))
-            for site_id, of_site in numbers.items()
-        ),
     )
+
+
+def _lease(
+    connection: Connection,
+    sealer: Sealer,
+    site_id: str,
+    numbers: Sequence[int],
+    *,
+    owner: str,
+    now: int,
+    until: int,
+) -> list[Claim]:
+    """Lease these posts of a site, but for those that another process has leased or just finished."""
+    free = connection.execute(_FREE, {"of_site": site_id, "named": numbers, "moment": now})
+    # An owner whose lease has expired died, and may have written.
+    doubts = {row.number: bool(row.in_doubt) or row.owner is not None for row in free}
+    if not doubts:
+        return []
+    given = {"of_site": site_id, "named": list(doubts), "owned_by": owner, "until": until}
+    claims = [_claim(row, sealer, in_doubt=doubts[row.number]) for row in connection.execute(_LEASING, given)]
+    return sorted(claims, key=lambda claim: numbers.index(claim.number))
 
 
 def _site_where(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -364,17 +376,12 @@ def _site_where(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
     return select(sites.c.id).where(sites.c.id == posts.c.site_id, *conditions).correlate(posts).exists()
 
 
-def _longest_due(connection: Connection, site_id: str, *, now: int, limit: int) -> list[tuple[str, int]]:
-    """Return the keys of the posts of a site that are to be leased together, the longest due first."""
-    rows = connection.execute(
-        select(posts.c.number, posts.c.attempts)
-        .where(posts.c.site_id == site_id, posts.c.due_at <= now, posts.c.lease_until <= now)
-        .order_by(posts.c.due_at, posts.c.number)
-        .limit(limit)
-    ).all()
+def _longest_due(connection: Connection, site_id: str, *, now: int, limit: int) -> list[int]:
+    """Return the numbers of the posts of a site that are to be leased together, the longest due first."""
+    rows = connection.execute(_LONGEST_DUE, {"of_site": site_id, "moment": now, "most": limit}).all()
     # A post that failed by itself may fail the others in its request, so it goes alone.
     return [
-        (site_id, number)
+        number
         for place, (number, attempts) in enumerate(rows)
         if not place or not rows[0].attempts + attempts
     ]
@@ -394,8 +401,8 @@ def finish(
 ) -> bool:
     """Record a write and end the lease; returns whether the claim was still valid, else nothing is recorded.
 
-    `account_id` is the record that owns the number, where it is not the claim's any more. `due_at` is when the written content expires; a revision wanted meanwhile is due at once. `reason` is why a post
-    is withheld.
+    `account_id` is the record that owns the number, where it is not the claim's any more. `due_at` is when the
+    written content expires; a revision wanted meanwhile is due at once. `reason` is why a post is withheld.
     """
     given = {
         "of_site": taken.site_id,
@@ -632,6 +639,31 @@ _FINISHING = Prepared(
             ),
         )
     )
+)
+
+
+_OF_CLAIM = posts.c.site_id == bindparam("of_site"), posts.c.number.in_(bindparam("named", expanding=True))
+_MOMENT = bindparam("moment", type_=BigInteger)
+_LONGEST_DUE = (
+    select(posts.c.number, posts.c.attempts)
+    .where(posts.c.site_id == bindparam("of_site"), posts.c.due_at <= _MOMENT, posts.c.lease_until <= _MOMENT)
+    .order_by(posts.c.due_at, posts.c.number)
+    .limit(bindparam("most", type_=Integer))
+)
+_FREE = (
+    select(posts.c.number, posts.c.in_doubt, posts.c.owner)
+    .where(*_OF_CLAIM, posts.c.due_at <= _MOMENT, posts.c.lease_until <= _MOMENT)
+    .with_for_update(skip_locked=True)
+)
+_LEASING = (
+    update(posts)
+    .where(*_OF_CLAIM)
+    .values(
+        owner=bindparam("owned_by"),
+        lease_until=bindparam("until", type_=BigInteger),
+        epoch=posts.c.epoch + 1,
+    )
+    .returning(posts)
 )
 
 

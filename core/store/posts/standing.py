@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection
 
-    from core.wordpress.operations import PostReport
+    from core.wordpress.sync_operations import PostReport
 
 _STATES_THERE = (PostState.SYNCED, PostState.TRASHED)
 
@@ -52,6 +52,8 @@ def record_changes(connection: Connection, site_id: str, changes: Sequence[PostR
     A post that is deleted is compared, too: there may be another one of its number. One that is in the trash is left
     alone.
     """
+    if not changes:
+        return
     before = _known(connection, site_id, [change.number for change in changes if change.number is not None])
     record(connection, site_id, changes, now=now)
     compared = []

@@ -6,20 +6,21 @@ write or an event shows that it no longer holds. Whoever changes facts locks the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, delete, false, func, literal_column, select, update
+from sqlalchemy import and_, bindparam, case, delete, false, func, literal_column, select, update
 
-from core.model.health import CHECKED, FactName, HealthFact, in_order
+from core.model.health_facts import CHECKED, FactName, HealthFact, in_order
 from core.store.db.schema import health_facts, sites
-from core.store.db.upsert import insert
+from core.store.db.upsert import insert_for
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from sqlalchemy import ColumnElement, Connection
 
-    from core.model.health import HealthFinding
+    from core.model.health_facts import HealthFinding
 
 
 # --- Facts --------------------------------------------------------------------------------------------------
@@ -60,17 +61,19 @@ def record(connection: Connection, site_id: str, findings: Iterable[HealthFindin
         }
         for found in findings
     ]
-    if not rows:
-        return
-    wanted = insert(connection, health_facts)
+    if rows:
+        connection.execute(_recording(connection.dialect.name), rows)
+
+
+@cache
+def _recording(dialect: str) -> Any:
+    """Return the statement of `record`, built once."""
+    wanted = insert_for(dialect, health_facts)
     new = wanted.excluded
     since = case((health_facts.c.well == new.well, health_facts.c.since), else_=new.since)
-    connection.execute(
-        wanted.on_conflict_do_update(
-            index_elements=["site_id", "name"],
-            set_={"well": new.well, "message": new.message, "since": since, "seen_at": new.seen_at},
-        ),
-        rows,
+    return wanted.on_conflict_do_update(
+        index_elements=["site_id", "name"],
+        set_={"well": new.well, "message": new.message, "since": since, "seen_at": new.seen_at},
     )
 
 
@@ -90,14 +93,21 @@ def forget(connection: Connection, site_id: str, names: Iterable[FactName] = Fac
 
 def forget_failing(connection: Connection, site_id: str, names: Iterable[FactName]) -> bool:
     """Delete those of some facts that are not well; return whether there were any."""
-    is_failing = _of(site_id, names), health_facts.c.well == false()
-    return connection.execute(delete(health_facts).where(*is_failing)).rowcount > 0
+    given = {"of_site": site_id, "named": list(names)}
+    return connection.execute(_FORGETTING_FAILING, given).rowcount > 0
 
 
 def end_failing(connection: Connection, site_id: str, names: Iterable[FactName]) -> None:
     """Delete those of some facts that are not well, as something works that could not then; have the site checked."""
     if forget_failing(connection, site_id, names):
         request_check(connection, site_id)
+
+
+_FORGETTING_FAILING = delete(health_facts).where(
+    health_facts.c.site_id == bindparam("of_site"),
+    health_facts.c.name.in_(bindparam("named", expanding=True)),
+    health_facts.c.well == false(),
+)
 
 
 def _of(site_id: str, names: Iterable[FactName]) -> ColumnElement[bool]:
@@ -160,7 +170,8 @@ def claim_checks(
 ) -> list[str]:
     """Claim sites that are due for a check, the longest due first. Returns their ids.
 
-    Those that are `underway` stay due: a check that was requested meanwhile comes after the present one. Other processes leave them alone until `until`; then, where the check has not ended, they are due again.
+    Those that are `underway` stay due: a check that was requested meanwhile comes after the present one. Other
+    processes leave them alone until `until`; then, where the check has not ended, they are due again.
     """
     due = (
         select(sites.c.id)

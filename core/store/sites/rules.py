@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from core import messages
 from core.errors import UnknownSiteError
@@ -59,9 +59,13 @@ def hold(connection: Connection, site_id: str) -> None:
 def are_unchanged(connection: Connection, seen: Site) -> bool:
     """Whether a site's rules and plugins are as in `seen`; they stay so until this transaction ends."""
     locks.acquire(connection, "rules", seen.id, shared=True)
-    columns = (sites.c.rules, sites.c.vczapi, sites.c.vczapi_pro)
-    row = connection.execute(select(*columns).where(sites.c.id == seen.id)).one_or_none()
+    row = connection.execute(_RULES_AND_PLUGINS, {"of_site": seen.id}).one_or_none()
     return row is not None and tuple(row) == (seen.rules, *seen.extensions)
+
+
+_RULES_AND_PLUGINS = select(sites.c.rules, sites.c.vczapi, sites.c.vczapi_pro).where(
+    sites.c.id == bindparam("of_site")
+)
 
 
 def of_site(

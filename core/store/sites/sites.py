@@ -7,11 +7,11 @@ import secrets as randomness
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import BigInteger, bindparam, delete, insert, select, update
 
 from core import messages
 from core.errors import SiteTagError, UnknownSiteError
-from core.model.health import FactName, HealthFinding
+from core.model.health_facts import FactName, HealthFinding
 from core.model.place import PlaceHistory
 from core.model.rules import single_line
 from core.store import audit
@@ -81,6 +81,7 @@ class Site:
     fault_message: str | None = None
     last_write_at: int | None = None
     bridge_url: str = ""
+    offered_address: str | None = None
     checked_at: int | None = None
     check_due_at: int = 0
     settings_page: str = ""
@@ -154,6 +155,7 @@ def save(connection: Connection, site: Site, sealer: Sealer) -> None:
         "vczapi": site.vczapi,
         "vczapi_pro": site.vczapi_pro,
         "bridge_url": site.bridge_url,
+        "offered_address": site.offered_address,
         "home": site.home,
         "epoch": site.epoch,
         "next_key": _sealed(site.next_key, sealer),
@@ -184,10 +186,13 @@ def save(connection: Connection, site: Site, sealer: Sealer) -> None:
 
 def load(connection: Connection, site_id: str, sealer: Sealer) -> Site:
     """Return a site by its id. Raises: UnknownSiteError."""
-    row = connection.execute(select(sites).where(sites.c.id == site_id)).mappings().one_or_none()
+    row = connection.execute(_LOADING, {"of_site": site_id}).mappings().one_or_none()
     if row is None:
         raise UnknownSiteError(messages.UNKNOWN_SITE % {"name": site_id})
     return _site(row, sealer)
+
+
+_LOADING = select(sites).where(sites.c.id == bindparam("of_site"))
 
 
 def find(connection: Connection, name: str, sealer: Sealer) -> Site:
@@ -276,13 +281,22 @@ def record_stale(connection: Connection, site_id: str, *, seconds: int, now: int
     connection.execute(update(sites).where(sites.c.id == site_id).values(values))
 
 
+_RECORDING_SUCCESS = (
+    update(sites)
+    .where(sites.c.id == bindparam("of_site"))
+    .values(
+        failures=0,
+        blocked_until=0,
+        fault=None,
+        fault_message=None,
+        last_write_at=bindparam("moment", type_=BigInteger),
+    )
+)
+
+
 def record_success(connection: Connection, site_id: str, *, now: int) -> None:
     """Record a successful request to the site, which closes its circuit breaker. `now`: Unix milliseconds (UTC)."""
-    changed = connection.execute(
-        update(sites)
-        .where(sites.c.id == site_id)
-        .values(failures=0, blocked_until=0, fault=None, fault_message=None, last_write_at=now)
-    )
+    changed = connection.execute(_RECORDING_SUCCESS, {"of_site": site_id, "moment": now})
     if changed.rowcount:
         written = HealthFinding(FactName.PAGES, True, messages.PAGES_WRITTEN)
         health.record(connection, site_id, [written], now=now)
@@ -458,11 +472,26 @@ def save_bridge_url(connection: Connection, site: Site, url: str) -> bool:
     changed = connection.execute(
         update(sites)
         .where(sites.c.id == site.id, sites.c.epoch == site.epoch, sites.c.bridge_url != url)
-        .values(bridge_url=url)
+        .values(bridge_url=url, offered_address=None)
     )
     if changed.rowcount:
         audit.record(connection, Action.BRIDGE_ADDRESS, site_id=site.id, address=url)
     return changed.rowcount == 1
+
+
+def save_offered_address(connection: Connection, site: Site, url: str | None) -> bool:
+    """Store which address of the bridge is offered to a site, unless it was paired anew since it was read; returns whether.
+
+    None: none is offered any more.
+    """
+    of_pairing = sites.c.id == site.id, sites.c.epoch == site.epoch
+    return connection.execute(update(sites).where(*of_pairing).values(offered_address=url)).rowcount == 1
+
+
+def uses_address(connection: Connection, url: str) -> bool:
+    """Whether a site calls the bridge at this address, or is offered it."""
+    query = select(sites.c.id).where((sites.c.bridge_url == url) | (sites.c.offered_address == url))
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def pause(connection: Connection, site_id: str, *, now: int) -> bool:

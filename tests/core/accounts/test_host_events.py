@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.accounts import backfill_job, import_job
-from core.accounts.schedule import JobScheduler
+from core.accounts.job_schedule import JobScheduler
 from core.model.meeting import Doubt, MeetingState
 from core.pipeline.ingest import Ingest
 from core.store import jobs

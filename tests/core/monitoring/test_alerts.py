@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from core.errors import Fault
-from core.model.health import CHECKED, FactName, HealthFact
+from core.model.health_facts import CHECKED, FactName, HealthFact
 from core.model.post_status import PostStatus
 from core.model.site_facts import OpenPosts, SiteFacts
 from core.monitoring.alerts import (

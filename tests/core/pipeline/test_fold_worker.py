@@ -10,7 +10,8 @@ import core.pipeline.fold_worker
 from core.errors import StoreUnavailableError
 from core.model.fold import Change, apply, fold
 from core.model.meeting import Meeting, MeetingState
-from core.pipeline.fold_worker import FoldWorker
+from core.pipeline.fold_worker import FLOOD_EVENTS, FoldWorker
+from core.pipeline.recent_count import RecentCount
 from core.store.db.encryption import Sealer
 from core.store.db.engine import Store
 from core.store.db.schema import events as events_table
@@ -296,6 +297,27 @@ class TestFlood:
         folding._flooded = True
         assert not folding.fold_round()
         assert self.due(store) == [2000] * 5
+
+    @pytest.mark.usefixtures("five")
+    def test_that_is_over_delays_no_site_while_events_go_on(self, folding: FoldWorker, store: Store) -> None:
+        folding.burst_events = 0
+        folding.clock = lambda: 1.0
+        folding._flooded = True
+        assert folding.fold_round()
+        assert self.due(store) == [12_000] * 2
+        folding._flooded = False
+        folding.batch_size = 9
+        assert folding.fold_round()
+        assert self.due(store) == [2000] * 5
+
+    @pytest.mark.parametrize(("received", "is_flood"), [(200, False), (FLOOD_EVENTS, True)])
+    def test_is_more_than_the_events_of_a_hundred_busy_sites(
+        self, folding: FoldWorker, received: int, is_flood: bool
+    ) -> None:
+        folding._received = RecentCount(clock=lambda: 0.0)
+        folding.wake(received)
+        folding._pause(0.0)
+        assert folding._flooded is is_flood
 
     def due(self, store: Store) -> list[int | None]:
         with store.reading() as connection:

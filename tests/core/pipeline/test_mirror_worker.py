@@ -22,9 +22,9 @@ from core.store.posts import attempts, queue
 from core.store.posts.queue import Claim
 from core.store.sites import health, rules, sites
 from core.store.sites.sites import Site
-from core.wordpress.operations import PostReport
 from core.wordpress.post_operations import CreatePost, PostOperation
 from core.wordpress.sync_client import MOST_AT_ONCE, SiteInfo
+from core.wordpress.sync_operations import PostReport
 from tests.core.clock import Clock
 from tests.core.conftest import connected, with_password
 from tests.core.events import ACCOUNT, event

@@ -29,9 +29,9 @@ from core.store.events import log, quarantine
 from core.store.events.request import Request
 from core.store.sites import rules, sites, zoom_secrets
 from core.store.sites.sites import Site
-from core.wordpress.operations import BridgeCall, Greeting
 from core.wordpress.post_operations import CreatePost, DeletePost, PostOperation, ReadPost
 from core.wordpress.responses import SitePost
+from core.wordpress.sync_operations import BridgeCall, Greeting
 from core.wordpress.sync_posts import Mark
 from core.zoom.probe import FIRST_NUMBER, LAST_NUMBER, ProbeEvents, probe_account_id
 from core.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, Secret

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from core.errors import PairingRefusedError
-from core.model.health import FactName
+from core.model.health_facts import FactName
 from core.sites import address_approval, health_check, pairing, pairing_codes, plugin_reports
 from core.sites.pairing import PairingState
 from core.store import audit

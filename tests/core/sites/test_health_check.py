@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core.errors import Fault, UnknownSiteError
-from core.model.health import FactName, HealthFact
+from core.model.health_facts import FactName, HealthFact
 from core.model.page_status import PageStatus
 from core.model.page_visit import PageVisit
 from core.pipeline import site_client

@@ -5,13 +5,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from core import messages
 from core.sites import health_check, new_address
 from core.store import audit
 from core.store.audit import Action, AuditEntry, AuditFilter
+from core.store.db import settings
 from core.store.db.engine import Store
 from core.store.job_sites import BulkOutcome
 from core.store.sites import sites
 from core.store.sites.sites import Site
+from tests.core.conftest import connected
 from tests.core.wordpress.network_double import NetworkDouble
 from tests.core.wordpress.plugin_double import PluginDouble
 
@@ -56,6 +59,7 @@ class TestOffer:
         wordpress.plugin.bridge = wordpress.plugin.bridge | {"address": NEW}
         health_check.check(store, "s1")
         assert kept(store).bridge_url == NEW
+        assert kept(store).offered_address is None
         assert len(entries(store, Action.BRIDGE_ADDRESS)) == 1
         assert offer(store)[0] is BulkOutcome.SKIPPED
 
@@ -83,6 +87,47 @@ class TestOffer:
         assert outcome is BulkOutcome.FAILED
         assert "declined" in message
         assert not entries(store, Action.BRIDGE_ADDRESS_OFFERED)
+
+    def test_is_known_until_it_is_withdrawn(self, store: Store, wordpress: NetworkDouble) -> None:
+        offer(store)
+        assert kept(store).offered_address == NEW
+        result = new_address.withdraw(store, kept(store))
+        assert (result.outcome, result.message) == (BulkOutcome.DONE, messages.ADDRESS_WITHDRAWN)
+        assert wordpress.plugin.offered == ""
+        assert kept(store).offered_address is None
+        assert len(entries(store, Action.BRIDGE_ADDRESS_WITHDRAWN)) == 1
+        assert new_address.withdraw(store, kept(store)).message == messages.ADDRESS_NOT_OFFERED
+
+        before = kept(store).bridge_url
+        wordpress.plugin.bridge = wordpress.plugin.bridge | {"address": NEW}
+        health_check.check(store, "s1")
+        assert kept(store).bridge_url == before, "a site is not believed that tells of it later"
+
+    def test_is_still_believed_of_others_once_one_site_is_asked_no_more(
+        self, store: Store, wordpress: NetworkDouble
+    ) -> None:
+        offer(store)
+        other = connected(store, "s2")
+        store.write(lambda connection: sites.save_offered_address(connection, other, NEW))
+        new_address.withdraw(store, kept(store))
+        with store.reading() as connection:
+            assert settings.offered_addresses(connection) == [NEW]
+
+    def test_that_was_accepted_meanwhile_is_not_withdrawn(
+        self, store: Store, wordpress: NetworkDouble
+    ) -> None:
+        offer(store)
+        wordpress.plugin.bridge = wordpress.plugin.bridge | {"address": NEW}
+        assert new_address.withdraw(store, kept(store)).message == messages.ADDRESS_IN_USE
+        assert (kept(store).bridge_url, kept(store).offered_address) == (NEW, None)
+
+    def test_stays_known_where_the_site_is_away_as_it_is_withdrawn(
+        self, store: Store, wordpress: NetworkDouble
+    ) -> None:
+        offer(store)
+        wordpress.fates.append(("request lost", 0))
+        assert new_address.withdraw(store, kept(store)).outcome is BulkOutcome.FAILED
+        assert kept(store).offered_address == NEW
 
     def test_to_a_plugin_that_knows_no_offers(self, store: Store, wordpress: NetworkDouble) -> None:
         wordpress.plugin.unknown = ("address",)

@@ -20,7 +20,7 @@ from core.store.posts import queue, standing, visits
 from core.store.posts.queue import PostState
 from core.store.sites import grants
 from core.store.sites.grants import GrantSource
-from core.wordpress.operations import PostReport
+from core.wordpress.sync_operations import PostReport
 from tests.core.clock import Clock
 from tests.core.events import ACCOUNT
 

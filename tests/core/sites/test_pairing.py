@@ -11,7 +11,7 @@ from core.errors import (
     UnknownPairingError,
     ZoomBridgeError,
 )
-from core.model.health import FactName
+from core.model.health_facts import FactName
 from core.pipeline import site_client
 from core.sites import apply_rules, pairing, pairing_codes
 from core.sites.pairing import PairingState

@@ -8,7 +8,7 @@ import pytest
 
 from core import __version__
 from core.errors import Fault
-from core.model.health import FactName
+from core.model.health_facts import FactName
 from core.sites import health_check
 from core.sites.plugin_versions import plugin_finding
 from core.store.db.engine import Store

@@ -138,7 +138,7 @@ class TestBridge:
         if after == "write":
             bridge.mirror_worker.on_success(old)
         else:
-            bridge.health_checker.on_checked("s1")
+            bridge.health_worker.on_checked("s1")
         until = time.monotonic() + WITHIN_SECONDS
         while stored(store) != ("", ""):
             assert time.monotonic() < until

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from core.model.health import FactName, HealthFact
+from core.model.health_facts import FactName, HealthFact
 from core.sites.diagnosis import RefusedRequests
 from core.sites.setup_steps import SetupFacts, SetupStep, StepState, is_complete, setup_checklist
 

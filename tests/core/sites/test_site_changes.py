@@ -19,7 +19,7 @@ from core.store.posts.queue import PostState
 from core.store.sites import grants, sites
 from core.store.sites.grants import GrantSource
 from core.store.sites.sites import Site
-from core.wordpress.operations import Standing, Write
+from core.wordpress.sync_operations import Standing, Write
 from tests.core.clock import Clock
 from tests.core.events import ACCOUNT
 from tests.core.wordpress.network_double import NetworkDouble

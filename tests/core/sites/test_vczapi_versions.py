@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.model.health import FactName
+from core.model.health_facts import FactName
 from core.sites.vczapi_versions import TRIED, vczapi_findings
 
 PLUGIN = Path(__file__).parents[3] / "plugin_stub/vczapi-versions.php"

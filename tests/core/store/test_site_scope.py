@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Select, or_, select, update
 
 import core.store
 from core.errors import ZoomBridgeError
-from core.model.health import FactName, HealthFinding
+from core.model.health_facts import FactName, HealthFinding
 from core.model.meeting import Meeting
 from core.model.page_visit import PageVisit
 from core.model.place import PlaceHistory
@@ -50,7 +50,7 @@ from core.store.posts.visits import DueVisit
 from core.store.sites import grants, health, sites, zoom_secrets
 from core.store.sites.grants import GrantSource
 from core.wordpress.addresses import Endpoint
-from core.wordpress.operations import PostReport
+from core.wordpress.sync_operations import PostReport
 from core.zoom.oauth import Credentials
 from core.zoom.signature import Secret
 from tests.core.conftest import connected

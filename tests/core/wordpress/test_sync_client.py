@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import Fault, SiteFaultError
-from core.wordpress.operations import (
+from core.wordpress.post_operations import CreatePost, DeletePost, FindPosts, ReadPost, TrashPost, UpdatePost
+from core.wordpress.sync_client import MOST_READS, Doorway, SyncClient
+from core.wordpress.sync_operations import (
     Delete,
     Deleted,
     Find,
@@ -30,8 +32,6 @@ from core.wordpress.operations import (
     Unpair,
     Write,
 )
-from core.wordpress.post_operations import CreatePost, DeletePost, FindPosts, ReadPost, TrashPost, UpdatePost
-from core.wordpress.sync_client import MOST_READS, Doorway, SyncClient
 from core.wordpress.sync_posts import Mark
 from tests.core.wordpress.network_double import FATES, Fate, NetworkDouble, Reply
 from tests.core.wordpress.plugin_double import PluginDouble

@@ -16,8 +16,11 @@ from requests.adapters import HTTPAdapter
 from core.errors import Fault, SiteFaultError
 from core.model.meeting import MeetingState
 from core.render import SiteRules, render
-from core.wordpress.envelope import UnsignedAnswerError, derive_keys, open_answer, seal_request
-from core.wordpress.operations import (
+from core.wordpress.post_operations import CreatePost, DeletePost, ReadPost, TrashPost, UpdatePost
+from core.wordpress.responses import SitePost
+from core.wordpress.sync_client import Doorway, SyncClient
+from core.wordpress.sync_envelope import UnsignedAnswerError, derive_keys, open_answer, seal_request
+from core.wordpress.sync_operations import (
     ChoiceKind,
     Choices,
     Delete,
@@ -37,9 +40,6 @@ from core.wordpress.operations import (
     Unpair,
     Write,
 )
-from core.wordpress.post_operations import CreatePost, DeletePost, ReadPost, TrashPost, UpdatePost
-from core.wordpress.responses import SitePost
-from core.wordpress.sync_client import Doorway, SyncClient
 from core.wordpress.sync_posts import Mark
 from tests.conftest import STUB_SLUG
 from tests.core.wordpress.network_double import NetworkDouble

@@ -54,6 +54,7 @@ class TestHelp:
         ran = run(*command.split(), option)
         assert ran.status == 0
         assert ran.out.startswith("Usage: ")
+        assert "\\b" not in ran.out, "click's mark of lines that are not wrapped"
         assert ran.err == ""
 
     @pytest.mark.parametrize("group", ["", *GROUPS])
@@ -63,7 +64,7 @@ class TestHelp:
         assert "..." not in listed
 
     def test_explains_the_exit_status(self, run: Run) -> None:
-        assert "Exit status: 0 on success; 1 where" in run("--help").out
+        assert "Exit status: 0 on success; 1 if" in run("--help").out
 
     def test_version(self, run: Run) -> None:
         assert __version__ in run("--version").out

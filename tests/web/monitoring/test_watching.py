@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import update
 
-from core.model.health import CHECKED, FactName, HealthFinding
+from core.model.health_facts import CHECKED, FactName, HealthFinding
 from core.monitoring.alerts import Alert, AlertKind, Severity
 from core.store.db.engine import Store
 from core.store.db.schema import sites as sites_table

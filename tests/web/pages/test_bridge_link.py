@@ -126,7 +126,7 @@ class TestButton:
 
 
 class TestAtOnce:
-    """With JavaScript the page sends its form by itself (`plugin_stub/assets/page.js`), where the browser probably finds something there."""
+    """With JavaScript the page sends its form by itself, where the browser probably finds something there."""
 
     @pytest.mark.parametrize(
         ("told", "at_once"),

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from core import messages
-from core.model.health import FactName, HealthFinding
+from core.model.health_facts import FactName, HealthFinding
 from core.selftest.cleanup import SELF_TEST
 from core.selftest.steps import Progress, SelfTestStep
 from core.sites import apply_rules, diagnosis

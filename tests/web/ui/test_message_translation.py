@@ -81,7 +81,7 @@ def _name(node: ast.expr) -> str:
 
 def test_parameters_that_are_messages_are_translated() -> None:
     text = messages.INCOMPLETE % {"missing": f"{messages.MISSING_TOPIC}, {messages.MISSING_JOIN_LINK}"}
-    assert "sein Thema, sein Teilnahmelink" in translate_message(text, GERMAN)
+    assert "sein Thema, sein Link zum Beitreten" in translate_message(text, GERMAN)
 
 
 def test_messages_in_a_row_are_translated() -> None:

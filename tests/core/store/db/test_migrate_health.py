@@ -10,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import MetaData
 
-from core.model.health import FactName, HealthFact
+from core.model.health_facts import FactName, HealthFact
 from core.store.db.engine import Store
 from core.store.db.migrate import upgrade
 from core.store.sites import health, sites

@@ -122,6 +122,7 @@ OF_NEW_SITES = {
     "doorway": "rest",
     "left_at": None,
     "left_reason": None,
+    "offered_address": None,
     "visits": 0,
     "sweep_due_at": 0,
     "restored": False,

@@ -17,7 +17,7 @@ from core.store.posts.requeue import RequeueResult
 from core.store.sites import grants
 from core.store.sites.grants import GrantSource
 from core.store.sites.sites import Site
-from core.wordpress.operations import PostReport
+from core.wordpress.sync_operations import PostReport
 from tests.core.events import ACCOUNT
 
 OURS = PostReport(17, 1, "publish", "https://s1.example.org/17", digest="a", ours=True, by="bridge")

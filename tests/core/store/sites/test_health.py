@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, insert, select, update
 
 from core import messages
-from core.model.health import CHECKED, FactName, HealthFact, HealthFinding
+from core.model.health_facts import CHECKED, FactName, HealthFact, HealthFinding
 from core.store.db.engine import Store
 from core.store.db.schema import health_facts
 from core.store.db.schema import sites as sites_table

@@ -12,7 +12,7 @@ import structlog
 
 from core.errors import StoreError, UnknownSiteError
 from core.jobs.worker import WorkerThread
-from core.model.health import FactName
+from core.model.health_facts import FactName
 from core.sites import health_check, site_changes
 from core.sites.page_visitor import PageVisitor
 from core.store.db import clock as store_clock
@@ -45,7 +45,7 @@ LANES = {Lane.ASKED: 8, Lane.DUE: 8, Lane.SILENT: 8}
 
 
 @dataclass(slots=True)
-class HealthChecker:
+class HealthWorker:
     """Check sites in background threads, each site by one at a time. `on_checked` is called with each site's id after it.
 
     After a check whose WordPress answered, the site's pages are looked at, in threads of their own. Thread-safe, does not

@@ -13,7 +13,7 @@ from urllib3.exceptions import ReadTimeoutError
 
 from core.errors import Fault, SiteFaultError
 from core.wordpress import connections, transport
-from core.wordpress.client import WordPressClient
+from core.wordpress.former_client import WordPressClient
 from core.wordpress.responses import ApplicationPassword
 
 ROOT = "https://example.org/wp-json/"

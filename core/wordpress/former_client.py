@@ -1,4 +1,4 @@
-"""Client of one site's REST API with an application password that version 0.1.0 stored: to give it back.
+"""Revoke the application password that version 0.1.0 stored for a site, over the site's REST API.
 
 It also unpairs a plugin of that version. All else goes over the sync protocol (`core.wordpress.sync_client`).
 """

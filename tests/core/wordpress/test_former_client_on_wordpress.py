@@ -6,7 +6,7 @@ import pytest
 
 from core.errors import Fault, SiteFaultError
 from core.sites.returned_password import APP_ID
-from core.wordpress.client import WordPressClient
+from core.wordpress.former_client import WordPressClient
 from tests.wordpress import WordPress
 
 

@@ -12,8 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.wordpress import envelope
-from core.wordpress.envelope import UnsignedAnswerError, derive_keys, home_digest, open_answer, seal_request
+from core.wordpress import sync_envelope as envelope
+from core.wordpress.sync_envelope import (
+    UnsignedAnswerError,
+    derive_keys,
+    home_digest,
+    open_answer,
+    seal_request,
+)
 from tests.core.wordpress.plugin_envelope import answer_of, key_for, signature_of, unpack
 from tests.sync_docs import DOCS, example
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from core.storable import LARGEST_NUMBER
 from core.wordpress import responses
-from core.wordpress.operations import (
+from core.wordpress.pairing_envelope import is_public_key
+from core.wordpress.responses import UnexpectedError
+from core.wordpress.sync_operations import (
     Address,
     AddressOffered,
     BridgeCall,
@@ -51,8 +53,6 @@ from core.wordpress.operations import (
     Unpaired,
     Write,
 )
-from core.wordpress.pairing_envelope import is_public_key
-from core.wordpress.responses import UnexpectedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

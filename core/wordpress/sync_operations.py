@@ -83,8 +83,8 @@ class Read:
 class Metas:
     """Changes of a post's metas, by the names of docs/sync.md; what is not named stays.
 
-    `set` replaces plain ones. `lay_over` merges objects into those that are there: JSON text for `details`, mappings
-    for `fields` and `pro`; a null in one removes its key. `remove` deletes whole metas.
+    `set` replaces plain ones. `lay_over` merges objects into those that are there: JSON text for `details`,
+    mappings for `fields` and `pro`; a null value removes that key. `remove` deletes whole metas.
     """
 
     set: Mapping[str, str | int] = field(default_factory=dict)
@@ -96,8 +96,8 @@ class Metas:
 class Write:
     """Change a post, or create one where `post` is None; returns a `Standing`. What is None stays as it is.
 
-    `host` (a Zoom host ID), `author` (a user's ID) and `terms` (IDs of categories) count only for a new post; `slug`,
-    the text of which its address is made in place of the title, for one that has no address yet.
+    `host` (a Zoom host ID), `author` (a user's ID) and `terms` (IDs of categories) count only for a new post;
+    `slug`, the text that its address is made from instead of the title, for one that has no address yet.
     """
 
     seq: int
@@ -189,7 +189,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class AddressOffered:
-    """What the site knows of an offered address. It calls the bridge at `bridge` still.
+    """What the site knows of an offered address. It still calls the bridge at `bridge`.
 
     `declined`: an administrator of the site has declined the offered one.
     """
@@ -200,7 +200,7 @@ class AddressOffered:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What stands in a post after an operation, read back from the database.
+    """What stands in a post, that is: what is stored of it after an operation, read back from the database.
 
     `position` is that of the last write of a bridge and `by` who changed the post last: bridge, user, plugin or cron;
     None where it is unknown. `password`: visitors have to enter one. `own_texts` holds those of "title" and "content" that
@@ -279,7 +279,7 @@ DELETED = "deleted"
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """A page of a sweep. `next` is after which ID the next one begins; None after the last."""
+    """A page of a sweep. `next`: the ID after which the next page begins; None after the last."""
 
     posts: tuple[PostReport, ...]
     next: int | None
@@ -340,14 +340,15 @@ class Loader:
 class Greeting:
     """What the plugin and the site can do.
 
-    `type_owner` is who registered the post type: `stub` or `other`. `page` is the address of the Webhooks page in
-    wp-admin. `nonces`: the database refuses a second row of one nonce. `charset` is that of the column that holds
-    texts with the smallest one. `trash`: posts can be moved to the trash. `name` is that of the site, and `place` the
-    digest of WordPress's folder and database, by which copies differ; both are empty where the plugin does not tell.
-    `visit` is the bridge's visit before this one, 0 for none; None where no visit was told. `vczapi_pro` is the version
-    of VCZAPI's PRO add-on, None where that is not active or earlier plugins do not tell it. `others` are IDs of posts that
-    the bridge does not manage, of meetings that have one that it does: at most 20, none from the trash.
-    `loader` is None where the plugin does not tell it. `bridge` is there after a call of the bridge.
+    `type_owner` is who registered the post type: `stub` or `other`. `page` is the address of the Webhooks
+    page in wp-admin. `nonces`: the database refuses a second row of one nonce. `charset` is the narrowest of
+    the columns that hold texts. `trash`: posts can be moved to the trash. `name` is that of the site, and
+    `place` the digest of WordPress's folder and database, by which copies differ; both are empty where the
+    plugin does not tell. `visit` is the bridge's visit before this one, 0 for none; None where no visit was
+    told. `vczapi_pro` is the version of VCZAPI's PRO add-on, None where that is not active or earlier plugins
+    do not tell it. `others` are IDs of posts that the bridge does not manage, of meetings that have one that
+    it does: at most 20, none from the trash. `loader` is None where the plugin does not tell it. `bridge` is
+    there after a call of the bridge.
     """
 
     version: str

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.accounts import backfill_job, import_job, reconcile_job
-from core.accounts.schedule import JobScheduler
+from core.accounts.job_schedule import JobScheduler
 from core.errors import UnknownJobError
 from core.store import jobs
 from core.store.accounts import credentials as zoom_credentials

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from core.errors import Fault
 from core.wordpress import sync_faults
-from core.wordpress.operations import (
+from core.wordpress.post_operations import CATEGORIES, CreatePost, DeletePost, ReadPost, TrashPost, UpdatePost
+from core.wordpress.responses import Choice, UnexpectedError
+from core.wordpress.sync_operations import (
     BridgeCall,
     ChoiceKind,
     Choices,
@@ -39,9 +41,7 @@ from core.wordpress.operations import (
     Unpaired,
     Write,
 )
-from core.wordpress.operations_json import document, payload_of, position_of, result_of
-from core.wordpress.post_operations import CATEGORIES, CreatePost, DeletePost, ReadPost, TrashPost, UpdatePost
-from core.wordpress.responses import Choice, UnexpectedError
+from core.wordpress.sync_operations_json import document, payload_of, position_of, result_of
 from core.wordpress.sync_posts import Mark, post_of, sync_operations
 
 NUMBER = "85393847045"

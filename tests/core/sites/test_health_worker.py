@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.errors import UnknownSiteError
-from core.model.health import FactName, HealthFact, HealthFinding
+from core.model.health_facts import FactName, HealthFact, HealthFinding
 from core.sites import health_check, page_visits
-from core.sites.health_checker import LANES, LEASE_SECONDS, HealthChecker, Lane
+from core.sites.health_worker import LANES, LEASE_SECONDS, HealthWorker, Lane
 from core.sites.page_visitor import PageVisitor
 from core.store.db.engine import Store
 from core.store.sites import health, sites
@@ -89,11 +89,11 @@ def clock() -> Clock:
     return Clock(NOW)
 
 
-def make(store: Store, checks: Checks, clock: Clock) -> HealthChecker:
-    return HealthChecker(store, on_checked=checks.on_checked, clock=clock)
+def make(store: Store, checks: Checks, clock: Clock) -> HealthWorker:
+    return HealthWorker(store, on_checked=checks.on_checked, clock=clock)
 
 
-def wait_idle(checker: HealthChecker, *site_ids: str) -> None:
+def wait_idle(checker: HealthWorker, *site_ids: str) -> None:
     """Wait until a checker has let go of these sites, which it does after the end of their checks."""
     deadline = time.monotonic() + 600
     while any(checker.is_underway(site_id) for site_id in site_ids):
