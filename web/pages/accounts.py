@@ -17,6 +17,7 @@ from core.store.events import waiting
 from core.store.sites import grants, sites
 from core.zoom.oauth import OAUTH_URL, Credentials
 from core.zoom.rate_limit import Plan
+from web.pages.grant_views import MOST_NAMED, ON_A_PAGE
 from web.pages.page import PageHandler
 from web.ui.job_labels import JOB_LABELS
 
@@ -37,15 +38,24 @@ _DRY = "dry"
 
 
 @dataclass(frozen=True, slots=True)
+class AccountLine:
+    """An account with the first sites that show it; `others` is the number of further ones."""
+
+    account: ZoomAccount
+    sites: list[SiteName]
+    others: int
+
+
+@dataclass(frozen=True, slots=True)
 class AccountList:
-    """The accounts with the names of their sites by account ID, all sites, and the newest jobs of accounts.
+    """A page of the accounts with credentials, all sites, and the newest jobs of accounts.
 
     `held` is the number of held pages, `requests` that of accounts that ask to be shown on a site.
     """
 
-    accounts: list[ZoomAccount]
+    accounts: list[AccountLine]
+    total: int
     sites: list[SiteName]
-    shown_on: dict[str, list[str]]
     jobs: list[Job]
     held: int
     requests: int
@@ -53,15 +63,16 @@ class AccountList:
 
 @dataclass(frozen=True, slots=True)
 class AccountsView:
-    """The accounts, the result of the last form, and the form for another account with `errors` by field.
+    """A page of the accounts, the result of the last form, and the form for another account with `errors` by field.
 
     `ended` are the names of sites that do not show the added account any more; `requests` is the number of accounts
     that ask to be shown on a site.
     """
 
-    accounts: list[ZoomAccount]
+    accounts: list[AccountLine]
+    number: int
+    total: int
     sites: list[SiteName]
-    shown_on: dict[str, list[str]]
     jobs: list[Job]
     held: int
     labels: dict[str, JobLabels]
@@ -73,6 +84,11 @@ class AccountsView:
     problem: str
     errors: dict[str, str]
     values: dict[str, str]
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there is a next page of accounts."""
+        return self.number * ON_A_PAGE < self.total
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +134,7 @@ class AccountsHandler(PageHandler):
                         await self.blocking(
                             credentials.set_reconcile_interval, self.bridge.store, account_id, int(hours)
                         )
-                    self.go("/accounts", done="hours")
+                    self.go("/accounts/grants", account=account_id, done="hours")
                 case "import" | "import-dry" | "reconcile" | "reconcile-dry" as action:
                     await self._work(action, account_id)
                 case _:
@@ -187,16 +203,19 @@ class AccountsHandler(PageHandler):
         errors: dict[str, str] | None = None,
         values: dict[str, str] | None = None,
     ) -> None:
-        listed = await self.blocking(_list_accounts, self.bridge)
+        typed = self.get_query_argument("page", "")
+        number = int(typed) if re.fullmatch(r"[1-9][0-9]{0,4}", typed, re.ASCII) else 1
+        listed = await self.blocking(_list_accounts, self.bridge, number)
         view = AccountsView(
             accounts=listed.accounts,
+            number=number,
+            total=listed.total,
             sites=listed.sites,
-            shown_on=listed.shown_on,
             jobs=listed.jobs,
             held=listed.held,
             labels=JOB_LABELS,
             scopes=SCOPES,
-            done=done if done in ("added", "removed", "hours") else "",
+            done=done if done in ("added", "removed") else "",
             lacking=[scope for scope in lacking.split(",") if scope in SCOPES],
             ended=[site.name for site in listed.sites if site.id in ended.split(",")],
             requests=listed.requests,
@@ -240,15 +259,17 @@ class FindingsHandler(PageHandler):
         self.show("pages/findings.jinja", view)
 
 
-def _list_accounts(bridge: Bridge) -> AccountList:
+def _list_accounts(bridge: Bridge, number: int) -> AccountList:
+    first = (number - 1) * ON_A_PAGE
     with bridge.store.reading() as connection:
         accounts = zoom_credentials.list_all(connection, bridge.store.sealer)
         every = sites.names(connection)
-        names = {site.id: site.name for site in every}
-        shown_on = {
-            account.id: [names[one] for one in grants.site_ids(connection, account.id) if one in names]
-            for account in accounts
-        }
+        of_id = {site.id: site for site in every}
+        lines = []
+        for account in accounts[first : first + ON_A_PAGE]:
+            shown_on = [of_id[one] for one in grants.site_ids(connection, account.id) if one in of_id]
+            others = max(len(shown_on) - MOST_NAMED, 0)
+            lines.append(AccountLine(account, shown_on[:MOST_NAMED], others))
         of_accounts = [
             job
             for job in jobs.latest(connection, _MOST_JOBS)
@@ -256,7 +277,7 @@ def _list_accounts(bridge: Bridge) -> AccountList:
         ]
         held = sum(number for number, _ in removals.count_held(connection).values())
         requests = sum(not one.is_refused for one in waiting.accounts(connection))
-    return AccountList(accounts, every, shown_on, of_accounts, held, requests)
+    return AccountList(lines, len(accounts), every, of_accounts, held, requests)
 
 
 def _findings(bridge: Bridge, job_id: int, *, kind: str | None, after: int) -> list[tuple[int, Finding]]:

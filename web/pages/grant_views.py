@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from core.bridge import Bridge
+    from core.store.accounts.credentials import ZoomAccount
     from core.store.events.waiting import WaitingAccount
     from core.store.sites.grants import Grant, RefusedGrant
     from core.store.sites.sites import Site, SiteName
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 ON_A_PAGE = 20
 """Accounts, or sites of one account."""
 _MOST = 50  # requests, and refused ones
-_MOST_NAMED = 3  # sites of an account in the list
+MOST_NAMED = 3
+"""Sites of an account in a list."""
 
 
 class AccountState(StrEnum):
@@ -140,12 +142,12 @@ class GrantsView:
 class AccountView:
     """One account: its requests, a page of the sites that show it, and what was refused.
 
-    `of_site` are all ids of these sites, `number` is that of the page. `has_credentials`: the bridge reads it over REST.
+    `of_site` are all ids of these sites, `number` is that of the page. `account` is None where the bridge has no credentials of it.
     """
 
     result: FormResult
     line: AccountLine
-    has_credentials: bool
+    account: ZoomAccount | None
     requests: list[GrantRequest]
     granted: list[tuple[Grant, SiteName]]
     total: int
@@ -199,12 +201,12 @@ class _Known:
             name=self.name(asking.account_id),
             site=self.of_id[asking.site_id],
             shown_on=self.first_sites(granted),
-            others=max(len(granted) - _MOST_NAMED, 0),
+            others=max(len(granted) - MOST_NAMED, 0),
             is_learnt=_is_learnt(granted),
         )
 
     def first_sites(self, granted: Sequence[Grant]) -> list[SiteName]:
-        return [self.of_id[one.site_id] for one in granted[:_MOST_NAMED]]
+        return [self.of_id[one.site_id] for one in granted[:MOST_NAMED]]
 
     def refusal(self, refused: RefusedGrant) -> RefusedRequest:
         return RefusedRequest(
@@ -226,7 +228,7 @@ class _Known:
                 state = AccountState.NOWHERE
             else:
                 state = AccountState.LEARNT if _is_learnt(granted) else AccountState.GRANTED
-            others = max(len(granted) - _MOST_NAMED, 0)
+            others = max(len(granted) - MOST_NAMED, 0)
             found.append(
                 AccountLine(
                     account_id,
@@ -291,11 +293,14 @@ def account_view(bridge: Bridge, account_id: str, result: FormResult, *, number:
         if not is_known or stored.is_reserved(account_id):
             return None
         (line,) = known.lines(connection, [account_id])
+        account = None
+        if account_id in known.names:
+            account = zoom_credentials.load(connection, account_id, bridge.store.sealer)
     first = (number - 1) * ON_A_PAGE
     return AccountView(
         result=result,
         line=line,
-        has_credentials=account_id in known.names,
+        account=account,
         requests=[known.request(one) for one in known.asking[:_MOST]],
         granted=[(one, known.of_id[one.site_id]) for one in granted[first : first + ON_A_PAGE]],
         total=len(granted),

@@ -36,7 +36,7 @@ class GrantsHandler(PageHandler):
         done = self.get_query_argument("done", "")
         await self._show(
             FormResult(
-                done=done if done in ("granted", "refused", "revoked", "gone") else "",
+                done=done if done in ("granted", "refused", "revoked", "gone", "hours") else "",
                 released=self._number("released"),
                 lost=self._number("lost"),
             )

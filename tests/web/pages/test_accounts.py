@@ -15,13 +15,16 @@ from core.bridge import Bridge
 from core.store import jobs
 from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts import findings
+from core.store.accounts.credentials import ZoomAccount
 from core.store.accounts.findings import Finding
 from core.store.db.engine import Store
 from core.store.db.schema import jobs as jobs_table
 from core.store.jobs import JobState
 from core.store.sites import grants
 from core.store.sites.grants import GrantSource
+from core.zoom.oauth import Credentials
 from tests.core.conftest import connected
+from tests.core.store.grants import granted
 from tests.web.conftest import Http, text
 from tests.web.pages.conftest import both_stores
 from tests.web.pages.doors import Elements
@@ -191,12 +194,38 @@ class TestWork:
         assert "No findings" in text(http("GET", "/jobs/8/findings", headers=session))
 
 
+class TestList:
+    def test_has_a_row_for_each_account_on_pages(
+        self, http: Http, session: dict[str, str], store: Store
+    ) -> None:
+        for site_id in ("s2", "s3", "s4", "s5"):
+            connected(store, site_id)
+        granted(store, "Account07", "s2", "s3", "s4", "s5")
+        for number in range(23):
+            name = f"Account{number:02}"
+            account = ZoomAccount(name, Credentials(name, "id", "secret"), reconcile_hours=0)
+            store.write(partial(zoom_credentials.save, account=account, sealer=store.sealer))
+        record = partial(zoom_credentials.record_fault, account_id="Account03", message="Broken.")
+        store.write(record)
+        first = text(http("GET", "/accounts", headers=session))
+        assert "Account03 Failing Broken. no site only on request" in first
+        assert "Account07 OK Site s2, Site s3, Site s4 and 1 more only on request" in first
+        assert "Account20" not in first
+        second = text(http("GET", "/accounts?page=2", headers=session))
+        assert "Account20" in second
+        assert "Next page" not in second
+
+
 class TestChange:
     def test_how_often_it_is_compared(
         self, http: Http, session: dict[str, str], store: Store, zoom: ZoomServer
     ) -> None:
         add(http, session, zoom)
-        post(http, session, do="hours", account=zoom.account.account_id, hours="0")
+        answer = post(http, session, do="hours", account=zoom.account.account_id, hours="0")
+        own = http("GET", answer.headers["Location"], headers=session)
+        assert "Saved." in text(own)
+        assert Elements(own).named("zb-hours")["value"] == "0"
+        assert "Import meetings" in text(own)
         with store.reading() as connection:
             (account,) = zoom_credentials.list_all(connection, store.sealer)
         assert account.reconcile_hours == 0
