@@ -26,6 +26,7 @@ import structlog
 from core import messages
 from core.errors import Fault, SiteFaultError, StoreError, StoreUnavailableError, UnknownSiteError
 from core.jobs.worker import WorkerThread
+from core.pipeline.client_pool import ClientPool
 from core.pipeline.post_plan import PlanResult, PlanTask, moves_to_trash, run_plans
 from core.pipeline.site_client import connect
 from core.render import Post, Presence, render
@@ -160,7 +161,7 @@ class MirrorWorker:
     _request_slots: dict[str, threading.Semaphore] = field(default_factory=dict)
     _broken: dict[str, set[int]] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
-    _clients: threading.local = field(default_factory=threading.local)
+    _clients: ClientPool = field(default_factory=ClientPool)
 
     def __post_init__(self) -> None:
         """Create the thread that claims posts."""
@@ -196,8 +197,9 @@ class MirrorWorker:
                 site = sites.load(connection, claims[0].site_id, self.store.sealer)
                 started_at = self._now(connection)
                 tasks = self._tasks(connection, site, claims, now=started_at)
-        except UnknownSiteError:
-            return  # the site was removed while the posts waited, and its posts with it
+        except UnknownSiteError:  # the site was removed while the posts waited, and its posts with it
+            self._clients.drop(claims[0].site_id)
+            return
         leaving = [claim for claim, task in zip(claims, tasks, strict=True) if moves_to_trash(task)]
         if leaving:
             self.store.write(partial(_mark_trashed, leaving=leaving))
@@ -207,7 +209,7 @@ class MirrorWorker:
             return
         clock = time.monotonic()
         try:
-            client = self._client(site)
+            client = self._clients.take(site, self.connect)
             results = run_plans(client, tasks)
         finally:
             slot.release()
@@ -220,6 +222,7 @@ class MirrorWorker:
         told = _Told(client.take_written(), client.changes, client.info)
         self._write_results(partial(self._settle, site=site, done=done, told=told), until=until)
         client.acknowledge(told.changes)
+        self._clients.give_back(site, client)
         if any(isinstance(result, PlanResult) and result.sent_request for result in results):
             if not site.home:  # until such an answer, the client's is a guess
                 self.store.write(partial(sites.save_home, site_id=site.id, home=client.home))
@@ -358,16 +361,6 @@ class MirrorWorker:
             else:
                 in_a_row |= {item.claim.number for item in broken.values()}
             return faults[-1] if broken and len(in_a_row) >= _BROKEN_IN_A_ROW else None
-
-    def _client(self, site: Site) -> SyncClient:
-        """Return this thread's client of a site; a new one after it was paired anew."""
-        clients: dict[str, tuple[Site, SyncClient]] = self._clients.__dict__.setdefault("of_site", {})
-        known = clients.get(site.id)
-        if known is not None and _same_access(known[0], site):
-            return known[1]
-        client = self.connect(site)
-        clients[site.id] = (site, client)
-        return client
 
     def _submit_due(self) -> float:
         """Claim due posts and submit them to the pool; return how many seconds nothing more is due."""
@@ -521,7 +514,3 @@ def _log_attempt(attempt: _Attempt, trace_ids: list[str]) -> None:
         logger.warning(
             "post_failed", **post, post_id=claim.written.post_id, fault=result.fault.value, reason=reason
         )
-
-
-def _same_access(one: Site, other: Site) -> bool:
-    return (one.rest_root, one.key, one.epoch) == (other.rest_root, other.key, other.epoch)

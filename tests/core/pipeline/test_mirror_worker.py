@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -22,8 +22,9 @@ from core.store.posts import attempts, queue
 from core.store.posts.queue import Claim
 from core.store.sites import health, rules, sites
 from core.store.sites.sites import Site
+from core.wordpress.addresses import Endpoint
 from core.wordpress.post_operations import CreatePost, PostOperation
-from core.wordpress.sync_client import MOST_AT_ONCE, SiteInfo
+from core.wordpress.sync_client import MOST_AT_ONCE, SiteInfo, SyncClient
 from core.wordpress.sync_operations import PostReport
 from tests.core.clock import Clock
 from tests.core.conftest import connected, with_password
@@ -423,6 +424,52 @@ class TestClient:
         bench.mirror.connect = connect
         assert bench.work() == 1
         assert bench.titles() == ["Choir"]
+
+    def test_is_used_by_one_thread_after_the_other(self, bench: Bench) -> None:
+        """Each client has connections of its own, which a site with few workers has to hold open."""
+        bench.happens(1)
+        made = self.note_connections(bench)
+        [first] = bench.claim()
+        for claim in (first, *self.next_claims(bench, 3)):
+            thread = threading.Thread(target=bench.mirror.mirror, args=([claim],))
+            thread.start()
+            thread.join(600)
+        assert [site.id for site in made] == ["s1"]
+        assert bench.titles() == ["Choir"] * 4
+
+    def test_is_a_new_one_after_the_password_of_the_web_server_or_the_addresses_were_changed(
+        self, bench: Bench, store: Store
+    ) -> None:
+        made = self.note_connections(bench)
+        bench.happens(1)
+        bench.work()
+        store.write(lambda connection: sites.save_server_login(connection, "s1", "u", "p", store.sealer))
+        bench.happens(2)
+        bench.work()
+        inside = Endpoint("s1.example.org", 0, "192.168.0.7")
+        store.write(partial(sites.save_addresses, site_id="s1", addresses=[inside]))
+        for number in (3, 4):
+            bench.happens(number)
+            bench.work()
+        assert [site.server_login for site in made] == [None, ("u", "p"), ("u", "p")]
+        assert [site.addresses for site in made] == [None, None, (inside,)]
+
+    def note_connections(self, bench: Bench) -> list[Site]:
+        """Return the list of the sites, as they are known, to which a client is made."""
+        made: list[Site] = []
+        connect = bench.mirror.connect
+
+        def note(site: Site) -> SyncClient:
+            made.append(site)
+            return connect(site)
+
+        bench.mirror.connect = note
+        return made
+
+    def next_claims(self, bench: Bench, count: int) -> Iterator[Claim]:
+        for number in range(2, 2 + count):
+            bench.happens(number)
+            yield from bench.claim()
 
     def test_of_a_site_that_answered_is_told_once_the_results_are_stored(self, bench: Bench) -> None:
         stored: list[int] = []
