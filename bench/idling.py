@@ -28,9 +28,9 @@ def idle(scale: Scale, say: Say) -> list[Figure]:
     Memory is what the machine has less of while the bridge runs: what its processes share (libraries, the interpreter)
     counts once, as systemd counts it for a unit.
     """
-    with folder() as made, doubles(1, made / "written") as address:
+    with folder() as made, doubles(1, made / "written") as site:
         place = Place(made / "bridge")
-        place.add_sites(address, 1)
+        place.add_sites(site.address, 1)
         with RunningBridge(place.data) as bridge:
             time.sleep(_SETTLING_SECONDS)
             before, began = _worked(bridge.pids), time.monotonic()

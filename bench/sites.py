@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -33,16 +34,24 @@ def site_id(index: int) -> str:
     return f"s{index}"
 
 
+@dataclass(frozen=True, slots=True)
+class Doubles:
+    """The process of the doubles, and the address that all of them are behind."""
+
+    address: str
+    pid: int
+
+
 @contextmanager
-def doubles(count: int, written: Path, *, slow: int = 0, silent: int = 0) -> Iterator[str]:
-    """Run them in a process of their own; give their address."""
+def doubles(count: int, written: Path, *, slow: int = 0, silent: int = 0) -> Iterator[Doubles]:
+    """Run them in a process of their own."""
     arguments = [str(count), str(slow), str(silent), str(written)]
     with subprocess.Popen(
         [sys.executable, "-m", "bench.sites", *arguments], stdout=subprocess.PIPE, text=True
     ) as process:
         try:
             assert process.stdout is not None
-            yield process.stdout.readline().strip()
+            yield Doubles(process.stdout.readline().strip(), process.pid)
             if process.poll() is not None:
                 raise RuntimeError("The doubles of the sites ended too early.")
         finally:

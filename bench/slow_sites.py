@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from bench.events import Event
     from bench.figures import Say, Scale
+    from bench.sites import Doubles
 
 SECONDS = 3600.0
 PER_SECOND = 200
@@ -50,16 +51,17 @@ class Sent:
 def slow_sites(scale: Scale, say: Say) -> list[Figure]:
     """Send 200 events a second for 100 sites, of which 10 are slow and 5 silent; time the pages of the others."""
     seconds = min(SECONDS, scale.within)
-    with folder() as made, doubles(SITES, made / "written", slow=SLOW, silent=SILENT) as address:
+    with folder() as made, doubles(SITES, made / "written", slow=SLOW, silent=SILENT) as sites:
         place = Place(made / "bridge")
-        place.add_sites(address, SITES)
+        place.add_sites(sites.address, SITES)
         with RunningBridge(place.data, "--log-level", "error") as bridge:
-            began, worked = time.monotonic(), _worked(bridge)
+            began, before = time.monotonic(), _worked(bridge, sites)
             sent = _send(int(bridge.url.rpartition(":")[2]), seconds=seconds, say=say)
             took = time.monotonic() - began
-            cores = (_worked(bridge) - worked) / took
+            worked = {name: seconds - before[name] for name, seconds in _worked(bridge, sites).items()}
             place.await_folded(within=_SETTLED_SECONDS)
             _await_current(sent, made / "written")
+        folded = [row[0] / 1000 for row in place.rows("SELECT applied_at - received_at FROM events")]
         lost = missing(place, (event for event, _ in sent.acknowledged))
         place.close()
         written = _written(made / "written")
@@ -68,11 +70,15 @@ def slow_sites(scale: Scale, say: Say) -> list[Figure]:
     if not prompt:
         raise LoadError("No page was written.")
     rate = len(sent.acknowledged) / took
+    cost = ", ".join(
+        f"{name} {seconds / took:.2f} cores ({1000 * seconds / len(sent.acknowledged):.1f} ms an event)"
+        for name, seconds in worked.items()
+    )
     seen = (
         f"{len(sent.acknowledged):,} events at {rate:.0f}/s for {took / 60:.1f} min, {sent.others} not acknowledged; p50 "
         f"{_within(prompt, 0.5):.2f} s, p99.9 {_within(prompt, 0.999):.2f} s, longest {max(prompt):.1f} s; slow sites "
-        f"({SLOW_SECONDS:g} s an answer): p50 {_within([one for one in waits[False] if one is not None], 0.5):.0f} s; the bridge "
-        f"used {cores:.2f} of {os.cpu_count()} cores"
+        f"({SLOW_SECONDS:g} s an answer): p50 {_within([one for one in waits[False] if one is not None], 0.5):.0f} s; folded after "
+        f"{_within(folded, 0.5):.2f} s at p50, {_within(folded, 0.99):.2f} s at p99; of {os.cpu_count()} cores: {cost}"
     )
     never = len(waits[True]) - len(prompt)
     return [
@@ -87,9 +93,15 @@ def slow_sites(scale: Scale, say: Say) -> list[Figure]:
     ]
 
 
-def _worked(bridge: RunningBridge) -> float:
-    """Return the processor time that all of a bridge's processes have taken."""
-    return sum(processor_seconds(pid) for pid in bridge.pids)
+def _worked(bridge: RunningBridge, sites: Doubles) -> dict[str, float]:
+    """Return the processor time that each of the parties has taken, in seconds."""
+    own, *acceptors = bridge.pids
+    return {
+        "the bridge": processor_seconds(own),
+        "its acceptors": sum(map(processor_seconds, acceptors)),
+        "the doubles of sites": processor_seconds(sites.pid),
+        "the sender": time.process_time(),
+    }
 
 
 def _send(port: int, *, seconds: float, say: Say) -> Sent:
