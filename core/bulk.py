@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from core.model.rules import Rules
     from core.store.db.engine import Store
     from core.store.jobs import Job
-    from core.store.sites.rules_templates import RulesTemplate
     from core.store.sites.sites import Site
 
 KIND = "bulk"
@@ -96,14 +95,13 @@ def enqueue(
     source: str = "",
     previewed: str = "",
     address: str = "",
-    only_followers: bool = False,
     requested_by: str,
     viewer_site: str | None = None,
 ) -> Job:
     """Enqueue the job. `viewer_site` is the only site that who requests it may see: others are left out.
 
     Rules are copied from the site `source`, or are those of the template `source`, as long as their digest is still the
-    `previewed` one. `only_followers`: only sites that still follow the template. `address`: of the bridge, to be offered.
+    `previewed` one. `address`: of the bridge, to be offered.
 
     Raises: SiteTagError, TooManySitesError, TooManyJobsError, StoreError; UnknownSiteError for a `source` that who requests
     it may not see.
@@ -120,8 +118,6 @@ def enqueue(
         raise UnknownSiteError(messages.UNKNOWN_SITE % {"name": source})
     if action in (BulkAction.COPY, BulkAction.FOLLOW):
         arguments |= {"source": source, "previewed": previewed}
-    if only_followers:
-        arguments["only_followers"] = True
     kind = CHANGE_KIND if action in _CHANGES else KIND
     return job_runner.enqueue(kind, arguments, site_id=viewer_site, requested_by=requested_by)
 
@@ -133,54 +129,69 @@ def save_template(
 
     Returns the name of the template, and the jobs that were enqueued.
 
-    Raises: UnknownSiteError, RulesTemplateError, TooManyJobsError, StoreError.
+    Raises: UnknownSiteError, RulesTemplateError, TooManyJobsError, StoreError. Then nothing is saved.
     """
 
-    def write(connection: Connection) -> tuple[RulesTemplate, list[str]]:
+    def write(connection: Connection) -> tuple[str, list[Job]]:
         site = sites.load(connection, site_id, store.sealer)
         decided = read_rules(site.rules).rules
         now = store_clock.now(connection, job_runner.clock)
         saved = rules_templates.save(connection, name, decided, now=now)
         if site.template == saved:
             rules_templates.follow(connection, site_id, saved)
-        followers = rules_templates.followers(connection, saved)
-        return rules_templates.load(connection, saved), [one for one in followers if one != site_id]
+        return saved, _take_over(connection, saved, but=site_id, requested_by=requested_by, now=now)
 
-    template, followers = store.write(write)
-    return template.name, _take_over(job_runner, template, followers, requested_by=requested_by)
+    done = store.write(write)
+    job_runner.wake()
+    return done
 
 
 def change_template(
-    store: Store, job_runner: JobRunner, name: str, decided: Rules, *, requested_by: str
+    store: Store, job_runner: JobRunner, name: str, decided: Rules, *, is_new: bool, requested_by: str
 ) -> tuple[str, list[Job]]:
-    """Save rules as a template, new or known, and have the sites that follow it take them over.
+    """Save rules as a new template, or change a known one and have the sites that follow it take them over.
 
     Returns the name of the template, and the jobs that were enqueued.
 
-    Raises: RulesTemplateError, TooManyJobsError, StoreError.
+    Raises: RulesTemplateError, also for a new one whose name is taken, and a known one that is gone; TooManyJobsError,
+    StoreError. Then nothing is saved.
     """
 
-    def write(connection: Connection) -> tuple[RulesTemplate, list[str]]:
+    def write(connection: Connection) -> tuple[str, list[Job]]:
+        if is_new:
+            rules_templates.require_free(connection, name)
+        else:
+            rules_templates.load(connection, name)
         now = store_clock.now(connection, job_runner.clock)
         saved = rules_templates.save(connection, name, decided, now=now)
-        return rules_templates.load(connection, saved), rules_templates.followers(connection, saved)
+        return saved, _take_over(connection, saved, requested_by=requested_by, now=now)
 
-    template, followers = store.write(write)
-    return template.name, _take_over(job_runner, template, followers, requested_by=requested_by)
+    done = store.write(write)
+    job_runner.wake()
+    return done
 
 
 def _take_over(
-    job_runner: JobRunner, template: RulesTemplate, followers: list[str], *, requested_by: str
+    connection: Connection, name: str, *, but: str | None = None, requested_by: str, now: int
 ) -> list[Job]:
+    """Enqueue the jobs by which the sites that follow a template, `but` one, take over its rules."""
+    template = rules_templates.load(connection, name)
+    followers = [one for one in rules_templates.followers(connection, name) if one != but]
+    arguments = {
+        "action": BulkAction.FOLLOW,
+        "actor": current_actor().kind,
+        "source": name,
+        "previewed": rules_digest(read_rules(template.rules).rules),
+        "only_followers": True,
+    }
     return [
-        enqueue(
-            job_runner,
-            BulkAction.FOLLOW,
-            followers[start : start + MOST_SITES],
-            source=template.name,
-            previewed=rules_digest(read_rules(template.rules).rules),
-            only_followers=True,
+        jobs.enqueue(
+            connection,
+            KIND,
+            arguments | {"sites": followers[start : start + MOST_SITES]},
+            site_id=None,
             requested_by=requested_by,
+            now=now,
         )
         for start in range(0, len(followers), MOST_SITES)
     ]

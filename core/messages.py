@@ -623,6 +623,9 @@ INVALID_TAG = _("A tag has 1 to %(count)d characters, and no comma.")
 TOO_MANY_TAGS = _("A site has at most %(count)d tags. Remove one first.")
 UNKNOWN_TEMPLATE = _("There is no template “%(name)s”.")
 INVALID_TEMPLATE_NAME = _("The name of a template has 1 to %(count)d characters.")
+TEMPLATE_NAME_TAKEN = _(
+    "There is a template “%(name)s” already. Choose another name, or open that one to change it."
+)
 TOO_MANY_TEMPLATES = _("There are at most %(count)d templates. Remove one first.")
 TOO_MANY_SITES = _("At most %(count)d sites can be changed at once.")
 
@@ -644,6 +647,10 @@ ADDRESS_OFFERED = _(
     "Its administrators are asked in wp-admin. Until one accepts, it calls the former address."
 )
 ADDRESS_IN_USE = _("It calls this address already.")
+ADDRESS_NOT_TAKEN = _(
+    "The plugin does not take this address. It has at most %(count)d characters: a host name of letters, digits, hyphens and "
+    "dots, a name with other letters as xn--…, and a path of letters, digits and . _ ~ -"
+)
 ADDRESS_DECLINED = _(
     "An administrator of the site has declined this address, so it goes on calling %(address)s. Ask there, and connect the "
     "site again if it is to change."

@@ -6,11 +6,13 @@ address is known by its next check (`core.sites.health_check`), which believes o
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from core import messages
-from core.errors import Fault, SiteFaultError
+from core.errors import Fault, SiteFaultError, ZoomBridgeError
 from core.pipeline import site_client
+from core.sites.pairing_codes import bridge_address
 from core.store import audit
 from core.store.audit import Action
 from core.store.db import settings
@@ -24,6 +26,17 @@ if TYPE_CHECKING:
     from core.store.sites.sites import Site
 
 _TIMEOUT = (5.0, 10.0)  # connect and read, in seconds
+LONGEST_ADDRESS = 200
+"""Characters of an address that the plugin takes: see plugin_stub/new-address.php."""
+_TAKEN = re.compile(r"https?://[A-Za-z0-9.:\[\]_-]+(/[A-Za-z0-9._~-]+)*")
+
+
+def read_address(typed: str) -> str:
+    """Return an address as it is offered, without a slash at its end. Raises: ZoomBridgeError, for one that no plugin takes."""
+    address = bridge_address(typed)
+    if len(address) > LONGEST_ADDRESS or not _TAKEN.fullmatch(address):
+        raise ZoomBridgeError(messages.ADDRESS_NOT_TAKEN % {"count": LONGEST_ADDRESS})
+    return address
 
 
 def offer(store: Store, site: Site, address: str) -> SiteResult:
@@ -57,7 +70,7 @@ def offer(store: Store, site: Site, address: str) -> SiteResult:
 
 
 def withdraw(store: Store, site: Site) -> SiteResult:
-    """Withdraw the address that is offered to a site; return what became of it. Blocks for two requests.
+    """Withdraw the address that is offered to a site; return what became of it. Blocks for up to three requests.
 
     The plugin forgets an offer once it is offered the address that it calls. Raises: StoreError.
     """
@@ -66,11 +79,11 @@ def withdraw(store: Store, site: Site) -> SiteResult:
         return SiteResult(site.id, BulkOutcome.SKIPPED, messages.ADDRESS_NOT_OFFERED)
     try:
         with site_client.connect(site, timeout=_TIMEOUT) as client:
-            called = client.offer_address(
-                address
-            ).bridge  # it stands already: this asks which address is called
-            if called != address:
-                client.offer_address(called)
+            # It stands already: this asks which address is called.
+            called = client.offer_address(address).bridge
+            if called != address and client.offer_address(called).bridge == address:
+                # Accepted between the two requests: then the second has offered the former address.
+                called = client.offer_address(address).bridge
     except SiteFaultError as error:
         return SiteResult(site.id, BulkOutcome.FAILED, str(error))
     if called == address:  # accepted meanwhile

@@ -8,7 +8,13 @@ import pytest
 
 from core import bulk, messages
 from core.bulk import BulkAction, BulkJob
-from core.errors import RulesTemplateError, SiteTagError, TooManySitesError, UnknownSiteError
+from core.errors import (
+    RulesTemplateError,
+    SiteTagError,
+    TooManyJobsError,
+    TooManySitesError,
+    UnknownSiteError,
+)
 from core.jobs.runner import JobKind, JobRunner, JobStep
 from core.model.health_facts import FactName, HealthFact
 from core.model.rules import Author, Rules, digest, read
@@ -75,6 +81,10 @@ class Bench:
         """Do it to the end, and return the result for each site."""
         with acting(ANNA):
             job = bulk.enqueue(self.jobs, action, names, requested_by="anna", **more)
+        return self.finish(job)
+
+    def finish(self, job: Job) -> dict[str, tuple[str, str]]:
+        """Run a job to its end, and return the result for each site."""
         for _ in range(40):
             self.clock.now += 1
             for one in self.jobs.claim():
@@ -82,10 +92,10 @@ class Bench:
             if self.job(job.id).has_ended:
                 break
         assert self.job(job.id).state is JobState.DONE
-        assert self.job(job.id).done == len(names)
+        assert self.job(job.id).done == len(job.arguments["sites"])
         with self.store.reading() as connection:
             found = job_sites.of_job(connection, job.id, limit=100)
-            assert job_sites.count(connection, job.id) == len(names)
+            assert job_sites.count(connection, job.id) == len(job.arguments["sites"])
         return {one.site_id: (one.outcome.value, one.message) for one in found}
 
     def job(self, job_id: int) -> Job:
@@ -160,10 +170,10 @@ class TestResults:
         def save(site_id: str, decided: Rules) -> None:
             bench.store.write(lambda connection: rules.save(connection, site_id, decided))
 
-        def follow(*site_ids: str, **more: Any) -> dict[str, tuple[str, str]]:
+        def follow(*site_ids: str) -> dict[str, tuple[str, str]]:
             with bench.store.reading() as connection:
                 mark = digest(read(rules_templates.load(connection, "schools").rules).rules)
-            return bench.run(BulkAction.FOLLOW, *site_ids, source="Schools", previewed=mark, **more)
+            return bench.run(BulkAction.FOLLOW, *site_ids, source="Schools", previewed=mark)
 
         save("s1", replace(schools, authors=own.authors))
         save("s4", own)
@@ -190,7 +200,7 @@ class TestResults:
         _, [job] = bulk.save_template(bench.store, bench.jobs, "Schools", "s4", requested_by="anna")
         assert job.arguments["sites"] == ["s1"]
         save("s1", replace(schools, registrations=True))
-        late = follow("s1", only_followers=True)
+        late = bench.finish(job)
         assert late["s1"] == ("skipped", messages.BULK_UNCHANGED), "it departed before its turn"
         assert bench.site("s1").departed_at is not None
         assert bench.run(BulkAction.UNFOLLOW, "s1")["s1"] == ("done", messages.BULK_UNFOLLOWED)
@@ -213,11 +223,36 @@ class TestResults:
         bulk.save_template(bench.store, bench.jobs, "Schools", "s1", requested_by="anna")
         bench.store.write(lambda connection: rules_templates.follow(connection, "s4", "Schools"))
         decided = Rules(never=("choir",), authors=(Author("b@example.org", 6),))
-        name, [job] = bulk.change_template(bench.store, bench.jobs, "schools", decided, requested_by="anna")
+        change = partial(bulk.change_template, bench.store, bench.jobs, requested_by="anna")
+        name, [job] = change("schools", decided, is_new=False)
         assert (name, job.arguments["sites"]) == ("Schools", ["s4"])
         with bench.store.reading() as connection:
             template = rules_templates.load(connection, "Schools")
         assert read(template.rules).rules == Rules(never=("choir",)), "authors are the sites' own"
+
+    def test_of_a_template_never_by_the_name_of_another_or_of_one_that_is_gone(self, bench: Bench) -> None:
+        change = partial(bulk.change_template, bench.store, bench.jobs, requested_by="anna")
+        change("Schools", Rules(), is_new=True)
+        for name, is_new in (("SCHOOLS ", True), ("Choirs", False)):
+            with pytest.raises(RulesTemplateError):
+                change(name, Rules(instant=True), is_new=is_new)
+        with bench.store.reading() as connection:
+            (template,) = rules_templates.list_all(connection)
+        assert read(template.rules).rules == Rules()
+
+    def test_of_a_template_saves_nothing_where_its_sites_cannot_take_it_over(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bulk.save_template(bench.store, bench.jobs, "Schools", "s1", requested_by="anna")
+        bench.store.write(lambda connection: rules_templates.follow(connection, "s4", "Schools"))
+        monkeypatch.setattr(kept, "MOST_UNFINISHED", 0)
+        decided = Rules(instant=True)
+        with pytest.raises(TooManyJobsError):
+            bulk.change_template(
+                bench.store, bench.jobs, "Schools", decided, is_new=False, requested_by="anna"
+            )
+        with bench.store.reading() as connection:
+            assert read(rules_templates.load(connection, "Schools").rules).rules != decided
 
     def test_of_a_template_that_has_changed_since_its_preview(self, bench: Bench) -> None:
         bulk.save_template(bench.store, bench.jobs, "Schools", "s1", requested_by="anna")

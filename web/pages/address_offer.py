@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from core import messages
 from core.errors import UnknownSiteError, ZoomBridgeError
 from core.sites import new_address
-from core.sites.pairing_codes import bridge_address
 from core.store.job_sites import BulkOutcome
 from core.store.sites import sites
 from web.pages.page import PageHandler
@@ -42,7 +41,7 @@ class OfferView:
 
 def confirmation(bridge: Bridge, typed: str, site_ids: Iterable[str]) -> OfferView:
     """Return what is to be confirmed. Raises: ZoomBridgeError for an address that is none."""
-    address = bridge_address(typed)
+    address = new_address.read_address(typed)
     chosen = set(site_ids)
     with bridge.store.reading() as connection:
         every = sites.list_all(connection, bridge.store.sealer)

@@ -45,6 +45,16 @@ def find(bridge: Bridge, name: str) -> RulesTemplate | None:
             return None
 
 
+def name_problem(bridge: Bridge, typed: str) -> RulesTemplateError | None:
+    """Return why a new template cannot have a name: there is one of this name, whose sites it would change."""
+    with bridge.store.reading() as connection:
+        try:
+            rules_templates.require_free(connection, typed)
+        except RulesTemplateError as error:
+            return error
+    return None
+
+
 def load(bridge: Bridge, name: str, decided: Rules | None) -> FoundTemplate:
     """Return a template; with new rules, also what these would change at the sites that follow it."""
     template = find(bridge, name)

@@ -491,12 +491,18 @@ class TemplateHandler(SettingsPage):
         if decided is None:
             await self._show_template(name, form=RulesView(values, reading.errors), typed=typed)
             return
+        if template is None and (
+            problem := await self.blocking(rules_template.name_problem, self.bridge, typed)
+        ):
+            form = RulesView(values, {"name": self.translated(problem)})
+            await self._show_template(name, form=form, typed=typed)
+            return
         mark = rules_form.digest(decided, template.rules if template else {})
         if not is_saved or self.get_body_argument("previewed", "") != mark:
             form = RulesView(values, {}, previewed=mark, has_changed=is_saved)
             await self._show_template(name, form=form, typed=typed, decided=decided)
             return
-        change = partial(bulk.change_template, requested_by=self.viewer.name)
+        change = partial(bulk.change_template, is_new=template is None, requested_by=self.viewer.name)
         try:
             saved_as, _ = await self.blocking(
                 change, self.bridge.store, self.bridge.job_runner, typed, decided

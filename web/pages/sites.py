@@ -25,12 +25,11 @@ from core.monitoring import site_list
 from core.monitoring.site_list import LONGEST_SEARCH, SiteFilter, SiteSort, SiteState
 from core.selftest import job as selftest_job
 from core.selftest.later_changes import LaterChanges, later_changes
-from core.sites import health_check, pairing_codes
+from core.sites import health_check, new_address, pairing_codes
 from core.sites.address_approval import allow
 from core.sites.diagnosis import RefusedRequests, Stage
 from core.sites.disconnect import disconnect
 from core.sites.key_rotation import rotate
-from core.sites.pairing_codes import bridge_address
 from core.sites.preview import MOST_MEETINGS, PreviewOutcome, preview_rules
 from core.sites.setup_steps import SetupFacts, SetupStep, StepState, is_complete, setup_checklist
 from core.store.db import clock as store_clock
@@ -220,7 +219,7 @@ class SitesHandler(PageHandler):
         if action is BulkAction.OFFER:
             address_offer.require_bridge(self)
             try:
-                address = bridge_address(address)
+                address = new_address.read_address(address)
             except ZoomBridgeError as error:
                 await self._show(parameters, problem=self.translated(error), address=address, chosen=chosen)
                 return

@@ -17,7 +17,6 @@ from core.selftest import job as selftest_job
 from core.sites import apply_rules, health_check, new_address
 from core.sites.disconnect import disconnect
 from core.sites.key_rotation import rotate
-from core.sites.pairing_codes import bridge_address
 from core.store.db import clock as store_clock
 from core.store.events import large_requests, quarantine
 from core.store.events.dismissal import Dismissible, dismiss
@@ -174,7 +173,7 @@ def offer_address(bridge: Bridge, request: api.OfferAddress) -> api.ChangedSite:
 
     That there is no such site is what became of it: the others of a list are still asked.
     """
-    address = bridge_address(request.address)
+    address = new_address.read_address(request.address)
     try:
         with bridge.store.reading() as connection:
             site = sites.find(connection, request.site, bridge.store.sealer)

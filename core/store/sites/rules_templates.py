@@ -78,6 +78,14 @@ def load(connection: Connection, name: str) -> RulesTemplate:
     raise RulesTemplateError(messages.UNKNOWN_TEMPLATE % {"name": name})
 
 
+def require_free(connection: Connection, name: str) -> None:
+    """Require that no template has this name; upper and lower case are the same. Raises: RulesTemplateError."""
+    wanted = single_line(name).casefold()
+    for template in list_all(connection):
+        if template.name.casefold() == wanted:
+            raise RulesTemplateError(messages.TEMPLATE_NAME_TAKEN % {"name": template.name})
+
+
 def save(connection: Connection, name: str, decided: Rules, *, now: int) -> str:
     """Save rules as a template, new or known. Returns its name. `now`: Unix ms (UTC). Raises: RulesTemplateError.
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from core import messages
+from core.errors import ZoomBridgeError
 from core.sites import health_check, new_address
 from core.store import audit
 from core.store.audit import Action, AuditEntry, AuditFilter
@@ -41,6 +42,16 @@ def offer(store: Store) -> tuple[BulkOutcome, str]:
 def entries(store: Store, action: Action) -> list[AuditEntry]:
     with store.reading() as connection:
         return audit.page(connection, AuditFilter(action=action), limit=100).entries
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["https://bücher.example", "https://b.example/a%20b", "https://b.example//a", f"https://{'x' * 193}"],
+)
+def test_an_address_that_no_plugin_takes_is_not_offered(typed: str) -> None:
+    assert new_address.read_address("https://b.example:8443/zoom/") == "https://b.example:8443/zoom"
+    with pytest.raises(ZoomBridgeError):
+        new_address.read_address(typed)
 
 
 class TestOffer:
@@ -120,6 +131,15 @@ class TestOffer:
         wordpress.plugin.bridge = wordpress.plugin.bridge | {"address": NEW}
         assert new_address.withdraw(store, kept(store)).message == messages.ADDRESS_IN_USE
         assert (kept(store).bridge_url, kept(store).offered_address) == (NEW, None)
+
+    def test_that_is_accepted_between_the_requests_of_a_withdrawal_is_not_withdrawn(
+        self, store: Store, wordpress: NetworkDouble
+    ) -> None:
+        offer(store)
+        wordpress.plugin.accepts_late = True
+        assert new_address.withdraw(store, kept(store)).message == messages.ADDRESS_IN_USE
+        assert (kept(store).bridge_url, kept(store).offered_address) == (NEW, None)
+        assert wordpress.plugin.offered == "", "nor is the former address offered"
 
     def test_stays_known_where_the_site_is_away_as_it_is_withdrawn(
         self, store: Store, wordpress: NetworkDouble

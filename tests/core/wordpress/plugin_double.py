@@ -133,6 +133,7 @@ class PluginDouble:
     unknown: tuple[str, ...] = ()  # operations and fields of `hello` that an earlier version does not know
     offered: str = ""  # address of the bridge
     declined: str = ""  # by an administrator
+    accepts_late: bool = False  # an administrator accepts what is offered just before it is withdrawn
     bridge: dict[str, Any] = field(default_factory=lambda: dict(BRIDGE))  # what comes of a call of the bridge
     nonces_are_unique: bool = True
     writes: Counter[tuple[str, int, int]] = field(default_factory=Counter)
@@ -462,6 +463,8 @@ class PluginDouble:
         return {"e": public}
 
     def _address(self, operation: dict[str, Any]) -> dict[str, Any]:
+        if self.accepts_late and operation["bridge"] == self.bridge["address"]:
+            self.bridge, self.accepts_late = self.bridge | {"address": self.offered}, False
         self.offered = "" if operation["bridge"] == self.bridge["address"] else operation["bridge"]
         return {
             "bridge": self.bridge["address"],

@@ -697,6 +697,10 @@ class TestTemplates:
         shown = send(admin, do="preview", name="", **form)
         unnamed = send(admin, do="save-rules", name="", previewed=mark(shown), **form)
         assert (unnamed.code, "1 to 40 characters" in words(unnamed)) == (422, True)
+        admin.post("/settings/template", do="save", site="s1", template="Schools")
+        for do in ("preview", "save-rules"):
+            taken = send(admin, do=do, name="schools", instant="yes", previewed=mark(shown), **form)
+            assert (taken.code, "There is a template “Schools” already." in words(taken)) == (422, True)
         assert admin.get("/settings?template=Nothing").code == 404
         assert "New template of rules" not in words(narrow.get("/settings?template="))
         assert send(narrow, do="save-rules", name="Schools", **form).code == 403
