@@ -165,7 +165,7 @@ class TestHistory:
         expect(happened).to_have_count(2)
         expect(happened.first).to_contain_text("meeting.updated")
         expect(happened.first).to_contain_text("Changed: Duration")
-        expect(happened.first).to_contain_text("85 minutes")
+        expect(happened.first).to_contain_text("90 minutes")
         for place in range(2):
             expect(happened.nth(place)).to_contain_text("after it was received")
 
