@@ -996,6 +996,22 @@ OF_BRIDGE = (
         ("web/pages/test_settings.py::TestTemplates::test_are_not_for_who_sees_one_site_or_only_looks",),
     ),
     Defence(
+        "who sees one site offers no address of the bridge",
+        _PAGES,
+        "web/pages/address_offer.py",
+        "    if handler.site_id is not None:\n",
+        "    if False:\n",
+        ("web/pages/test_address_offer.py::test_is_not_for_who_sees_one_site_or_only_looks",),
+    ),
+    Defence(
+        "an address that no site is offered any more is not believed",
+        _PAGES,
+        "core/sites/new_address.py",
+        "            settings.forget_offered_address(connection, address)\n",
+        "            pass\n",
+        ("core/sites/test_new_address.py::TestOffer::test_is_known_until_it_is_withdrawn",),
+    ),
+    Defence(
         "who sees one site allows no address",
         _OUTGOING,
         "web/pages/add_site.py",
