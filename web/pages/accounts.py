@@ -50,10 +50,12 @@ class AccountLine:
 class AccountList:
     """A page of the accounts with credentials, all sites, and the newest jobs of accounts.
 
-    `held` is the number of held pages, `requests` that of accounts that ask to be shown on a site.
+    `number` is that of the page: the last one where fewer are needed than were asked for. `held` is the number of held pages,
+    `requests` that of accounts that ask to be shown on a site.
     """
 
     accounts: list[AccountLine]
+    number: int
     total: int
     sites: list[SiteName]
     jobs: list[Job]
@@ -130,10 +132,15 @@ class AccountsHandler(PageHandler):
                     self.go("/accounts", done="removed")
                 case "hours":
                     hours = self.get_body_argument("hours", "")
-                    if re.fullmatch(r"[0-9]{1,4}", hours):
-                        await self.blocking(
-                            credentials.set_reconcile_interval, self.bridge.store, account_id, int(hours)
+                    if not re.fullmatch(r"[0-9]{1,4}", hours, re.ASCII):
+                        problem = self.words.gettext(
+                            "Nothing was saved: enter a number of hours from 0 to 9999."
                         )
+                        await self._show(status=422, problem=problem)
+                        return
+                    await self.blocking(
+                        credentials.set_reconcile_interval, self.bridge.store, account_id, int(hours)
+                    )
                     self.go("/accounts/grants", account=account_id, done="hours")
                 case "import" | "import-dry" | "reconcile" | "reconcile-dry" as action:
                     await self._work(action, account_id)
@@ -208,7 +215,7 @@ class AccountsHandler(PageHandler):
         listed = await self.blocking(_list_accounts, self.bridge, number)
         view = AccountsView(
             accounts=listed.accounts,
-            number=number,
+            number=listed.number,
             total=listed.total,
             sites=listed.sites,
             jobs=listed.jobs,
@@ -260,9 +267,10 @@ class FindingsHandler(PageHandler):
 
 
 def _list_accounts(bridge: Bridge, number: int) -> AccountList:
-    first = (number - 1) * ON_A_PAGE
     with bridge.store.reading() as connection:
         accounts = zoom_credentials.list_all(connection, bridge.store.sealer)
+        number = min(number, max(-(-len(accounts) // ON_A_PAGE), 1))
+        first = (number - 1) * ON_A_PAGE
         every = sites.names(connection)
         of_id = {site.id: site for site in every}
         lines = []
@@ -275,9 +283,9 @@ def _list_accounts(bridge: Bridge, number: int) -> AccountList:
             for job in jobs.latest(connection, _MOST_JOBS)
             if job.kind in (import_job.KIND, reconcile_job.KIND, removal_job.KIND)
         ]
-        held = sum(number for number, _ in removals.count_held(connection).values())
+        held = sum(count for count, _ in removals.count_held(connection).values())
         requests = sum(not one.is_refused for one in waiting.accounts(connection))
-    return AccountList(lines, len(accounts), every, of_accounts, held, requests)
+    return AccountList(lines, number, len(accounts), every, of_accounts, held, requests)
 
 
 def _findings(bridge: Bridge, job_id: int, *, kind: str | None, after: int) -> list[tuple[int, Finding]]:

@@ -214,6 +214,7 @@ class TestList:
         second = text(http("GET", "/accounts?page=2", headers=session))
         assert "Account20" in second
         assert "Next page" not in second
+        assert "Account20" in text(http("GET", "/accounts?page=9", headers=session))
 
 
 class TestChange:
@@ -230,6 +231,9 @@ class TestChange:
             (account,) = zoom_credentials.list_all(connection, store.sealer)
         assert account.reconcile_hours == 0
         assert "only on request" in text(http("GET", "/accounts", headers=session))
+        for hours in ("", "10000", "-1", "½"):
+            wrong = post(http, session, do="hours", account=account.id, hours=hours)
+            assert (wrong.code, "Nothing was saved: enter a number" in text(wrong)) == (422, True)
 
     @both_stores
     def test_credentials_are_forgotten(
