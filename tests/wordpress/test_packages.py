@@ -75,6 +75,28 @@ class TestMirrorThatCannotBeRead:
             packages.core("newest-mariadb", tmp_path / "cache")
 
 
+class TestClassicTheme:
+    @pytest.fixture(autouse=True)
+    def _knows_no_package(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An apt-cache that knows no package."""
+        program = tmp_path / "bin/apt-cache"
+        program.parent.mkdir()
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+
+    def test_release_without_it(self, tmp_path: Path) -> None:
+        assert packages.classic_theme(tmp_path / "cache") is None
+
+    def test_one_that_was_fetched_before(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        release = {"ID": "debian", "VERSION_CODENAME": "bookworm"}
+        monkeypatch.setattr("platform.freedesktop_os_release", lambda: release)
+        kept = tmp_path / "cache/theme-twentytwentyone-debian-bookworm"
+        kept.mkdir(parents=True)
+
+        assert packages.classic_theme(tmp_path / "cache") == kept
+
+
 @dataclass(frozen=True)
 class Unpacked(Release):
     """A release whose packages hold one file each; it keeps the names of those that were unpacked."""
