@@ -21,18 +21,23 @@ function zoombridge_load_textdomain(): void {
 add_action( 'init', 'zoombridge_load_textdomain' );
 
 /**
- * Uses the plugin's German texts for every kind of German, such as that of Austria.
+ * Uses the plugin's German texts for every kind of German that has none of its own, such as that of Austria.
+ *
+ * Since 6.7, WordPress does not apply the filter `plugin_locale` to what it loads just in time.
  *
  * @since 0.2.0
  *
- * @param string $locale The locale.
+ * @param string $file   The path of the .mo file to load.
  * @param string $domain Optional. The text domain. Default empty.
- * @return string The locale of the file to load.
+ * @return string The path of the file to load.
  */
-function zoombridge_map_locale( $locale, $domain = '' ) {
-	return 'meetings-bridge-for-zoom' === $domain && 0 === strpos( (string) $locale, 'de_' ) ? 'de_DE' : $locale;
+function zoombridge_map_translation( $file, $domain = '' ) {
+	if ( 'meetings-bridge-for-zoom' !== $domain || is_readable( $file ) ) {
+		return $file;
+	}
+	return (string) preg_replace( '/-de_\w+\.mo$/', '-de_DE.mo', (string) $file );
 }
-add_filter( 'plugin_locale', 'zoombridge_map_locale', 10, 2 );
+add_filter( 'load_textdomain_mofile', 'zoombridge_map_translation', 10, 2 );
 
 /**
  * Deletes the rewrite rules, so that the next request generates them; in a network those of each site concerned.

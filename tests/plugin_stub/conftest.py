@@ -10,7 +10,7 @@ import requests
 from tests.examples import SOAK
 from tests.plugin_stub.bridge_double import BridgeDouble
 from tests.plugin_stub.pairing import connect
-from tests.wordpress import WordPress
+from tests.wordpress import COMMON_KINDS, WordPress
 from tests.wordpress.vczapi_site import REAL, VczapiSite
 
 # Messages that the stub does not cause: WordPress 6.1's HTTP client and SQLite integration are older than PHP 8.2, its
@@ -67,7 +67,7 @@ def _is_tried_on_the_other(item: pytest.Item) -> bool:
     # pytest hands over the tests of all folders, and end_to_end/ has modules of the same names.
     is_ours = item.path.parent == Path(__file__).parent
     kind = item.callspec.params.get("wordpress") if is_ours and hasattr(item, "callspec") else None
-    return kind is not None and kind != ON_ONE.get(item.path.stem, kind)
+    return kind in COMMON_KINDS and kind != ON_ONE.get(item.path.stem, kind)
 
 
 @pytest.fixture
