@@ -33,6 +33,10 @@ DOMAIN = "example.test"
 
 _Answer = tuple[int, dict[str, str], bytes]
 _TIMEOUT = 600
+_USAGES = (
+    "digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
+    "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
+)  # fmt: skip
 _HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "content-length"}
 _FORBIDDEN = b"<html><head><title>403 Forbidden</title></head><body>Forbidden</body></html>"
 
@@ -242,14 +246,12 @@ def certificates(ca: Path, server: Path) -> ssl.SSLContext:
     """Write a certificate authority and the certificate of the server; return what the server needs."""
     ca_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "An authority for tests")])
-    authority = _certificate(issuer, issuer, ca_key.public_key(), is_authority=True).sign(
-        ca_key, hashes.SHA256()
-    )
+    authority = _certificate(issuer, issuer, ca_key.public_key(), by=ca_key).sign(ca_key, hashes.SHA256())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, DOMAIN)])
     names = [x509.DNSName(name) for name in (DOMAIN, f"*.{DOMAIN}", f"*.moving.{DOMAIN}")]
     names_and_address = [*names, x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     signed = (
-        _certificate(subject, issuer, server_key.public_key(), is_authority=False)
+        _certificate(subject, issuer, server_key.public_key(), by=ca_key)
         .add_extension(x509.SubjectAlternativeName(names_and_address), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
@@ -263,9 +265,14 @@ def certificates(ca: Path, server: Path) -> ssl.SSLContext:
 
 
 def _certificate(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, *, is_authority: bool
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, *, by: ec.EllipticCurvePrivateKey
 ) -> x509.CertificateBuilder:
+    """Return a certificate with what RFC 5280 demands, which Python checks from 3.13 on; the issuer's own is an authority."""
     now = dt.datetime.now(dt.UTC)
+    is_authority = subject == issuer
+    usage = dict.fromkeys(_USAGES, False) | dict.fromkeys(
+        ("key_cert_sign", "crl_sign") if is_authority else ("digital_signature",), True
+    )
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -275,4 +282,7 @@ def _certificate(
         .not_valid_before(now - dt.timedelta(days=1))
         .not_valid_after(now + dt.timedelta(days=2))
         .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+        .add_extension(x509.KeyUsage(**usage), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(by.public_key()), critical=False)
     )
