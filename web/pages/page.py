@@ -7,6 +7,7 @@ import secrets
 import time
 from contextlib import suppress
 from dataclasses import replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import urlencode
 
@@ -219,7 +220,18 @@ class PageHandler(Handler):
         return document
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Respond with what happened and what to do, without internals."""
+        """Respond with what happened and what to do, without internals.
+
+        From an address that only takes forms, which is opened again, lead to the page of its tab.
+        """
+        if (
+            status_code == HTTPStatus.METHOD_NOT_ALLOWED
+            and self.request.method == "GET"
+            and hasattr(self, "shell")
+        ):
+            self.set_header("Cache-Control", "no-store")
+            self.go(self.path or "/")
+            return
         error = kwargs.get("exc_info", (None, None))[1]
         # An error before authentication finds no shell.
         language = self.shell.language if hasattr(self, "shell") else self._language()

@@ -82,3 +82,11 @@ def test_in_wp_admin_an_error_has_the_tabs_of_other_pages(
     assert all(f">{name}</a>" in tabs for name in ("Overview", "Meetings", "Sites", "Settings"))
     assert "Zoom accounts" not in tabs
     assert "<html" not in error["html"]
+
+
+def test_an_address_that_only_takes_forms_leads_to_the_page_of_its_tab(admin: Door, narrow: Door) -> None:
+    """A browser opens it again with its last tabs, or as somebody presses Enter in its address bar."""
+    for door in (admin, narrow):
+        for path, page in (("/settings/template", "/settings"), ("/sites/s1/address", "/sites")):
+            answer = door.get(path)
+            assert (answer.code, answer.headers["Location"]) == (303, page)
