@@ -210,8 +210,7 @@ class SitesHandler(PageHandler):
             self.go("/sites", **to_query(parse_query(parameters)))
             return
         if not chosen and not is_all:
-            problem = self.words.gettext("Nothing was done: choose at least one site.")
-            await self._show(parameters, problem=problem, tag=tag)
+            await self._show(parameters, problem=self._chose_none, tag=tag)
             return
         if self.site_id is not None and action in (BulkAction.FOLLOW, BulkAction.UNFOLLOW):
             self.forbid(self.words.gettext("Templates of rules are managed at the bridge's own address."))
@@ -224,9 +223,7 @@ class SitesHandler(PageHandler):
                 await self._show(parameters, problem=self.translated(error), address=address, chosen=chosen)
                 return
             if not self.get_body_argument("sure", ""):
-                wanted = parse_query(parameters) if is_all else None
-                offered = await self.blocking(_confirm_offer, self.bridge, address, wanted, chosen)
-                self.show("pages/offer-address.jinja", offered)
+                await self._confirm_offer(parameters, address, chosen, is_all=is_all)
                 return
         source = await self.named_site(self.get_body_argument("source", "")[:_LONGEST])
         template = self.get_body_argument("template", "")[:_LONGEST] if action is BulkAction.FOLLOW else ""
@@ -270,6 +267,21 @@ class SitesHandler(PageHandler):
             await self._show(parameters, problem=self.translated(error), tag=tag, chosen=chosen)
             return
         self.go(f"/jobs/{job.id}")
+
+    @property
+    def _chose_none(self) -> str:
+        return self.words.gettext("Nothing was done: choose at least one site.")
+
+    async def _confirm_offer(
+        self, parameters: dict[str, str], address: str, chosen: frozenset[str], *, is_all: bool
+    ) -> None:
+        """Ask whether an address of the bridge is to be offered to these sites."""
+        wanted = parse_query(parameters) if is_all else None
+        offered = await self.blocking(_confirm_offer, self.bridge, address, wanted, chosen)
+        if offered.chosen:
+            self.show("pages/offer-address.jinja", offered)
+        else:
+            await self._show(parameters, problem=self._chose_none, address=address)
 
     async def _show(
         self,

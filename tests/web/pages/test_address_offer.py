@@ -78,6 +78,9 @@ def test_several_sites_are_asked_by_a_job(
     assert wp_site.name in asked
     wrong = admin.post("/sites", do="offer", all="yes", new_address="nothing", sure="yes")
     assert (wrong.code, bridge.job_runner.claim()) == (422, [])
+    for nobody in ({"site": "gone"}, {"all": "yes", "q": "no such site"}):
+        answer = admin.post("/sites", do="offer", new_address=NEW, **nobody)
+        assert "Nothing was done: choose at least one site." in words(answer)
     begun = admin.post("/sites", do="offer", site="s9", new_address=NEW, sure="yes")
     [job] = bridge.job_runner.claim()
     assert (job.arguments["sites"], job.arguments["address"]) == (["s9"], NEW)
