@@ -47,7 +47,8 @@ _ROUND_SECONDS = 1.0
 _FLOOD_SHARE = 0.1
 FLOOD_BATCH_SIZE = 20  # meetings
 _LONGEST_PAUSE_SECONDS = 9.0
-FLOOD_EVENTS = 500  # within a second
+FLOOD_EVENTS = 125
+_FLOOD_SECONDS = 0.25  # so short that the first of a flood wait for its rest, too
 _FLOOD_SETTLE_MILLISECONDS = 11_000
 # More events in a second than people cause by hand are a burst: then it pays to wait for the rest of it, so that many
 # events become one fold and one write to the site.
@@ -114,7 +115,7 @@ class FoldWorker:
     """Fold pending events in a thread of its own. `meetings_changed` is called after a commit that changed meetings.
 
     Without a `clock` the store's own is used. `batch_size` meetings share a transaction, `flood_batch_size` during a
-    flood: `flood_events` or more received within a second. More than `burst_events` folded within a second delay
+    flood: `flood_events` or more received within a quarter of a second. More than `burst_events` folded within a second delay
     writes to sites until the burst has ended.
     """
 
@@ -127,7 +128,7 @@ class FoldWorker:
     flood_events: int = FLOOD_EVENTS
     thread: WorkerThread = field(init=False)
     _folded: RecentCount = field(default_factory=RecentCount)  # events
-    _received: RecentCount = field(default_factory=RecentCount)  # events
+    _received: RecentCount = field(default_factory=lambda: RecentCount(_FLOOD_SECONDS))  # events
     _flooded: bool = False
     _sites_delayed: bool = False  # posts wait for the rest of a flood, which may be over
 

@@ -1,4 +1,4 @@
-"""Count what happened within the last second, to tell a burst from the ordinary."""
+"""Count what happened a moment ago, to tell a burst from the ordinary."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_WINDOW_SECONDS = 1.0
-
 
 @dataclass(slots=True)
 class RecentCount:
-    """A number of things that happened within the last second. Thread-safe. `clock` is monotonic, in seconds."""
+    """A number of things that happened within the last `seconds`. Thread-safe. `clock` is monotonic, in seconds."""
 
+    seconds: float = 1.0
     clock: Callable[[], float] = time.monotonic
     _counts: deque[tuple[float, int]] = field(default_factory=deque)
     _guard: Lock = field(default_factory=Lock)
@@ -29,12 +28,12 @@ class RecentCount:
             self._drop_older()
 
     def total(self) -> int:
-        """Return how many there were within the last second."""
+        """Return how many there were within that time."""
         with self._guard:
             self._drop_older()
             return sum(count for _, count in self._counts)
 
     def _drop_older(self) -> None:
-        since = self.clock() - _WINDOW_SECONDS
+        since = self.clock() - self.seconds
         while self._counts and self._counts[0][0] < since:
             self._counts.popleft()

@@ -310,7 +310,7 @@ class TestFlood:
         assert folding.fold_round()
         assert self.due(store) == [2000] * 5
 
-    @pytest.mark.parametrize(("received", "is_flood"), [(200, False), (FLOOD_EVENTS, True)])
+    @pytest.mark.parametrize(("received", "is_flood"), [(200 // 4, False), (FLOOD_EVENTS, True)])
     def test_is_more_than_the_events_of_a_hundred_busy_sites(
         self, folding: FoldWorker, received: int, is_flood: bool
     ) -> None:
