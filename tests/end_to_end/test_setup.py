@@ -373,8 +373,9 @@ def connects_again(person: Person, tmp_path: Path, button: str) -> None:
 def finds_that_the_bridge_is_not_reached(person: Person, tmp_path: Path) -> None:
     """WordPress looks for the bridge where nobody listens any more."""
     page = person.page
+    page.get_by_text("Change the address of the bridge").click()
     expect(
-        page.get_by_text("only an administrator of the site may send its events elsewhere")
+        page.get_by_text("Only an administrator of the site may send its events elsewhere")
     ).to_be_visible()
     person.site.php(
         "$kept = get_option( 'zoombridge_connection' );"
