@@ -21,12 +21,15 @@ VERSION = release.version_of(ROOT)
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout of which a release can be built."""
-    newest = f"{release.MIGRATIONS}/{max(path.name for path in (ROOT / release.MIGRATIONS).glob('0*.py'))}"
+    """A checkout of which a release can be built, whatever was added here since the last one."""
+    newest = max(path.name for path in (ROOT / release.MIGRATIONS).glob("0*.py"))
     names = ("core/__init__.py", "plugin_stub/load.php", "plugin_stub/readme.txt", "sbom.cdx.json")
-    for name in (*names, release.ROLLING, newest):
+    for name in (*names, release.ROLLING, f"{release.MIGRATIONS}/{newest}"):
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         shutil.copy(ROOT / name, tmp_path / name)
+    rolling = tmp_path / release.ROLLING
+    text = rolling.read_text(encoding="utf-8")
+    rolling.write_text(re.sub(r'^RELEASED = ".+"$', f'RELEASED = "{newest[:4]}"', text, flags=re.MULTILINE))
     changelog = (
         f"# Changelog\n\n## Unreleased\n\n## {VERSION} - 2026-11-30\n\n### Added\n- All.\n\n## 0.0.1\n"
     )
