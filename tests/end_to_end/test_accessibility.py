@@ -314,6 +314,35 @@ class TestEveryDoor:
             page.keyboard.press("Enter")
         look(page, InBrowser(new), "/signin", navigation.value, statuses=(422,))
 
+    def test_after_a_forgotten_password(self, new: Pair, page: Page) -> None:
+        """Without a mail server the sign-in page has no form for it, and the answer says why."""
+        page.goto(f"{new.bridge.url}/signin")
+        with page.expect_navigation() as navigation:
+            page.evaluate(
+                """() => {
+                    const form = document.createElement("form");
+                    form.method = "post";
+                    form.action = "/signin/forgotten";
+                    form.innerHTML = "<input name='name' value='anna'>";
+                    document.body.append(form);
+                    form.submit();
+                }"""
+            )
+        look(page, InBrowser(new), "/signin/forgotten", navigation.value, statuses=(404,))
+
+
+class TestTemplateOfRules:
+    def test_is_added_on_a_page_of_its_own(self, busy: Pair, page: Page, plain: Page) -> None:
+        """No crawl comes there: what leads to it has an empty name of a template."""
+        frame = InBrowser(busy)
+        frame.enter(page)
+        frame.enter(plain)
+        address = frame.address("/settings?template=")
+        response = page.goto(address)
+        assert response is not None
+        look(page, frame, "/settings", response)
+        look_without_script(plain, address)
+
 
 class TestEveryFault:
     """What is shown where there is no page, or not what it was about."""
