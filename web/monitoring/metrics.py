@@ -42,12 +42,14 @@ if TYPE_CHECKING:
     from core.zoom.plausibility import RefusalCause
 
 MIN_TOKEN_LENGTH = 16
-_CACHE_SECONDS = 10.0
 _REPORTED = (PostStatus.PENDING, PostStatus.FAILING, PostStatus.WITHHELD, PostStatus.DETACHED)
 
 
 class MetricsHandler(Handler):
     """`GET /metrics` with the bearer token."""
+
+    cache_seconds = 10.0
+    """Seconds for which the numbers that take long to gather are kept."""
 
     def initialize(self, bridge: Bridge, executor: Executor, token: str) -> None:
         self._bridge = bridge
@@ -85,7 +87,7 @@ class MetricsHandler(Handler):
 
     def _exposition(self) -> bytes:
         store = self._bridge.store
-        cache = application_cache(self.application, "metrics", _CACHE_SECONDS)
+        cache = application_cache(self.application, "metrics", self.cache_seconds)
         overview = cache.get(None, partial(gather, store, self._bridge.throughput))
         registry = CollectorRegistry()
         PlatformCollector(registry)
