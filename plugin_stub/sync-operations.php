@@ -211,21 +211,22 @@ function zoombridge_sync_write_fields(): array {
 		'maxLength' => 262144,
 	);
 	return array(
-		'title'   => $text,
-		'slug'    => $text,
-		'content' => $text,
-		'status'  => zoombridge_sync_status_schema(),
-		'host'    => $text,
-		'author'  => array(
+		'title'      => $text,
+		'keep_title' => array( 'type' => 'boolean' ),
+		'slug'       => $text,
+		'content'    => $text,
+		'status'     => zoombridge_sync_status_schema(),
+		'host'       => $text,
+		'author'     => array(
 			'type'    => 'integer',
 			'minimum' => 1,
 		),
-		'terms'   => array(
+		'terms'      => array(
 			'type'     => 'array',
 			'items'    => array( 'type' => 'integer' ),
 			'maxItems' => 100,
 		),
-		'metas'   => array(
+		'metas'      => array(
 			'type'                 => 'object',
 			'additionalProperties' => false,
 			'properties'           => array(

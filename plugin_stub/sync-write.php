@@ -444,6 +444,10 @@ function zoombridge_sync_write( array $operation, int $epoch, array $row ): arra
 		zoombridge_sync_untrash( $row, $operation['status'] );
 		$row = zoombridge_sync_post( $row['ID'] );
 	}
+	$is_title_kept = zoombridge_sync_keeps_title( $operation, $row );
+	if ( $is_title_kept ) {
+		unset( $operation['title'], $operation['slug'] );
+	}
 	$fields = zoombridge_sync_sanitize( $operation );
 	// First of all: a copy that another plugin makes meanwhile must not look managed.
 	$metas   = array( '_zoombridge_post' => (string) $row['ID'] ) + zoombridge_sync_wanted_metas( $operation, $row );
@@ -474,7 +478,24 @@ function zoombridge_sync_write( array $operation, int $epoch, array $row ): arra
 	);
 	$row  = zoombridge_sync_record( $operation, $epoch, $row['ID'] );
 	$took = zoombridge_sync_took( $operation, $row, $metas );
+	if ( $is_title_kept ) {
+		$took['title'] = array( 'kept' => $row['post_title'] );
+	}
 	return zoombridge_sync_what_stands( $row ) + array( 'took' => (object) $took );
+}
+
+/**
+ * Whether an operation leaves the title of a post, as an editor has given it.
+ *
+ * @since 0.3.0
+ *
+ * @param array $operation The operation, validated.
+ * @param array $row       The post.
+ * @return bool True if it does.
+ */
+function zoombridge_sync_keeps_title( array $operation, array $row ): bool {
+	return isset( $operation['title'] ) && ( $operation['keep_title'] ?? false )
+		&& zoombridge_sync_has_editors_title( $row );
 }
 
 /**

@@ -275,8 +275,7 @@ def _update(task: PlanTask, *, status: str | None = None, now: SitePost | None =
     changes: dict[str, Any] = {} if status is None else {"status": status}
     try:
         base, now = yield from _read_base(task, written.post_id, now)
-        title, now = yield from _title_changes(task, base, now)
-        changes |= title
+        changes |= _title_changes(task, base, now)
         topic = wanted.topic if task.meeting.topic else base.topic
         ticks, new_ticks = _choose(base.ticks, wanted.ticks, now)
         if _digest(wanted.field) != base.field or new_ticks:
@@ -296,9 +295,11 @@ def _update(task: PlanTask, *, status: str | None = None, now: SitePost | None =
             return PlanResult(replace(written, base=base), "unchanged", sent_request=now is not None)
         post: SitePost = yield UpdatePost(written.post_id, changes)
     except SiteFaultError as error:
-        if error.fault is not Fault.POST_MISSING:
-            raise
-        return (yield from _find_again(task))
+        if error.fault is Fault.POST_MISSING:
+            return (yield from _find_again(task))
+        if error.fault is Fault.REFUSED and "keep_title" in changes:
+            return (yield from _update_after_reading(task, written.post_id, status))
+        raise
     if "content" in changes:
         agenda, content = _digest(wanted.content), _text_digest(post.content)
     kept = Base(
@@ -313,23 +314,33 @@ def _update(task: PlanTask, *, status: str | None = None, now: SitePost | None =
     return PlanResult(written, "updated", remark=_remark(post))
 
 
-def _title_changes(
-    task: PlanTask, base: Base, now: SitePost | None
-) -> Generator[PostOperation, Any, tuple[dict[str, Any], SitePost | None]]:
-    """Return what is written of a title that Zoom changed, and the post, where it had to be read.
+def _update_after_reading(task: PlanTask, post_id: int, status: str | None) -> Plan:
+    """Update a post by an earlier plugin, which cannot leave an editor's title by itself."""
+    try:
+        now: SitePost = yield ReadPost(post_id)
+    except SiteFaultError as error:
+        if error.fault is not Fault.POST_MISSING:
+            raise
+        return (yield from _find_again(task))
+    return (yield from _update(task, status=status, now=now))
 
-    A title that an editor has given to a page of the bridge's making stays until it is given back.
+
+def _title_changes(task: PlanTask, base: Base, now: SitePost | None) -> dict[str, Any]:
+    """Return what is written of a title that Zoom changed. `now` is the post, where it was just read.
+
+    A title that an editor has given to a page of the bridge's making stays until it is given back. Where the post was not
+    read, the site itself leaves such a title.
     """
     wanted = task.wanted
     if not task.meeting.topic or (wanted.topic == base.topic and not task.returns_title):
-        return {}, now
-    if not task.returns_title:
-        assert task.written.post_id is not None  # noqa: S101 - callers have checked
-        now = now or (yield ReadPost(task.written.post_id))
-        if now.editors_title:
-            return {}, now
+        return {}
+    if now is not None and now.editors_title and not task.returns_title:
+        return {}
+    title: dict[str, Any] = {"title": wanted.title}
+    if now is None and not task.returns_title:
+        title["keep_title"] = True
     # The slug is for a draft, whose address is made when it is published.
-    return {"title": wanted.title} | ({"slug": wanted.slug} if wanted.slug else {}), now
+    return title | ({"slug": wanted.slug} if wanted.slug else {})
 
 
 def _read_base(

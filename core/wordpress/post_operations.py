@@ -21,7 +21,10 @@ class CreatePost:
 
 @dataclass(frozen=True, slots=True)
 class UpdatePost:
-    """Update a post; returns it. Fault `post_missing` where there is none."""
+    """Update a post; returns it. Fault `post_missing` where there is none.
+
+    With the field `keep_title`, an editor's title stays; fault `refused` where the plugin does not know it.
+    """
 
     post_id: int
     fields: Mapping[str, Any]

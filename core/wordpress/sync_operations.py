@@ -98,12 +98,14 @@ class Write:
 
     `host` (a Zoom host ID), `author` (a user's ID) and `terms` (IDs of categories) count only for a new post;
     `slug`, the text that its address is made from instead of the title, for one that has no address yet.
+    `keep_title`: a title that an editor has given to a post of the bridge's making stays; earlier plugins refuse it.
     """
 
     seq: int
     number: str
     post: int | None = None
     title: str | None = None
+    keep_title: bool = False
     slug: str | None = None
     content: str | None = None
     status: str | None = None
@@ -207,8 +209,8 @@ class Standing:
     stand as the bridge last wrote them, whoever has changed other parts since; earlier plugins tell none. `editors_title`: the
     bridge made the post, and an editor has given it a title of its own; None where the plugin does not tell. `already`: the
     same operation was carried out before, and nothing was written now.
-    `became` holds the fields and metas that did not take what was sent, with what is stored instead. `state` is there
-    after a `Read`.
+    `became` holds the fields and metas that did not take what was sent, with what is stored instead. `kept_title` is the
+    editor's title that a write with `keep_title` left. `state` is there after a `Read`.
     """
 
     post: int
@@ -222,6 +224,7 @@ class Standing:
     editors_title: bool | None = None
     already: bool = False
     became: Mapping[str, Any] = field(default_factory=dict)
+    kept_title: str | None = None
     state: State | None = None
 
 

@@ -108,6 +108,7 @@ def _write(operation: Write) -> dict[str, Any]:
         "number": operation.number,
         "post": operation.post,
         "title": operation.title,
+        "keep_title": operation.keep_title or None,
         "slug": operation.slug,
         "content": operation.content,
         "status": operation.status,
@@ -196,7 +197,7 @@ def position_of(text: Any) -> Position | None:
 
 
 def _standing(told: Mapping[str, Any]) -> Standing:
-    state, took = told.get("state"), told.get("took")
+    state, took = told.get("state"), _object(told.get("took") or {})
     return Standing(
         post=_whole(told.get("post")),
         link=_text(told.get("link")),
@@ -208,7 +209,8 @@ def _standing(told: Mapping[str, Any]) -> Standing:
         own_texts=_names(told.get("own_texts", [])),
         editors_title=_optional_flag(told.get("editors_title")),
         already=told.get("already") is True,
-        became=_became(took) if took else {},
+        became=_became(took),
+        kept_title=_kept_title(took.get("title")),
         state=None if state is None else _state(state),
     )
 
@@ -238,8 +240,16 @@ def _state(told: Any) -> State:
     )
 
 
-def _became(told: Any) -> dict[str, Any]:
-    return {name: _object(taken).get("became") for name, taken in _object(told).items() if taken is not True}
+def _became(took: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _object(taken).get("became")
+        for name, taken in took.items()
+        if taken is not True and "kept" not in _object(taken)
+    }
+
+
+def _kept_title(taken: Any) -> str | None:
+    return _optional_text(taken.get("kept")) if isinstance(taken, dict) else None
 
 
 def _item_fault(told: Mapping[str, Any]) -> ItemFault:

@@ -56,11 +56,12 @@ def post_of(standing: Standing, sent: CreatePost | UpdatePost | None = None) -> 
     if standing.state is not None:
         return _post_with(standing, standing.state)
     fields: Mapping[str, Any] = {} if sent is None else sent.fields
+    title = standing.became.get("title", fields.get("title", ""))
     return SitePost(
         id=standing.post,
         status=standing.status,
         link=standing.link,
-        title=str(standing.became.get("title", fields.get("title", ""))),
+        title=str(title) if standing.kept_title is None else standing.kept_title,
         content=str(standing.became.get("content", fields.get("content", ""))),
         field={},
         rewritten=tuple(sorted(standing.became)),
@@ -89,6 +90,7 @@ def _write(fields: Mapping[str, Any], mark: Mark, post: int | None = None) -> Wr
         number=str(mark.number),
         post=post,
         title=fields.get("title"),
+        keep_title=fields.get("keep_title", False),
         slug=fields.get("slug"),
         content=fields.get("content"),
         status=fields.get("status"),

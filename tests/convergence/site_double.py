@@ -235,6 +235,8 @@ class SiteDouble(SyncClient):
         return post
 
     def _update(self, post: PostDouble, fields: dict[str, Any]) -> SitePost:
+        if fields.pop("keep_title", False) and post.is_made and post.title_is_editors:
+            fields.pop("title")
         if "title" in fields:
             assert not (post.is_made and post.title_is_editors), (
                 f"An editor's title {post.title!r} was replaced."

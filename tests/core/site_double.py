@@ -143,6 +143,8 @@ class SiteDouble(SyncClient):
 
     def _write(self, post_id: int, fields: Any) -> None:
         post = self.posts[post_id]
+        if fields.get("keep_title") and self._shown(post_id).editors_title:
+            fields = {name: value for name, value in fields.items() if name != "title"}
         for name in ("title", "content", "status", "author", "zoom_meeting_cats"):
             if name in fields:
                 post[name] = fields[name]

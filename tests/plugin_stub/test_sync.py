@@ -628,6 +628,34 @@ class TestWrite:
         sync.send(sync.target("write", number, post, title="Practice"))
         assert not is_editors("Practice")
 
+    def test_leaves_a_title_that_an_editor_has_given(self, sync: SyncClient, number: str) -> None:
+        metas = {"lay_over": {"details": '{"topic": "Tea"}'}}
+        post = make(sync, number, title="Tea", status="draft", metas=metas)
+        theirs = "wp_update_post(array('ID' => $post, 'post_title' => 'Theirs'));"
+        row = "$row = get_post($post); return array($row->post_title, $row->post_name, $row->post_content);"
+
+        result = sync.send(sync.target("write", number, post, title="Coffee", keep_title=True)).result
+        assert (result["took"], result["editors_title"]) == ({"title": True}, False), "nobody has changed it"
+        sync.site.php(theirs, post=post)
+        asked = {"title": "Milk", "keep_title": True, "slug": "milk", "content": "<p>Warm</p>"}
+        result = sync.send(sync.target("write", number, post, **asked)).result
+        assert result["took"] == {"title": {"kept": "Theirs"}, "content": True}
+        assert result["editors_title"] is True
+        assert sync.site.php(row, post=post) == ["Theirs", "", "<p>Warm</p>"]
+        result = sync.send(sync.target("write", number, post, title="Milk")).result
+        assert (result["took"], result["editors_title"]) == ({"title": True}, False)
+
+    def test_replaces_the_title_of_a_page_that_the_bridge_did_not_make(
+        self, sync: SyncClient, number: str
+    ) -> None:
+        post = sync.site.php(
+            "$id = wp_insert_post(array('post_type' => 'zoom-meetings', 'post_title' => 'By hand'));"
+            "add_post_meta($id, '_meeting_zoom_meeting_id', $number); return $id;",
+            number=number,
+        )
+        result = sync.send(sync.target("write", number, post, title="Milk", keep_title=True)).result
+        assert (result["took"], result["editors_title"]) == ({"title": True}, False)
+
     def test_trash_keeps_the_status_for_restore(self, sync: SyncClient, number: str) -> None:
         post = make(sync, number, status="private")
 

@@ -98,6 +98,11 @@ def shown(bench: Bench) -> Bench:
     return bench
 
 
+def earlier_plugin(operation: PostOperation) -> SiteFaultError | None:
+    """Refuse what plugins before 0.3.0 do not know."""
+    return fault(Fault.REFUSED) if "keep_title" in getattr(operation, "fields", {}) else None
+
+
 class TestKeepCancelled:
     @pytest.fixture
     def keeping(self, bench: Bench) -> Bench:
@@ -309,6 +314,28 @@ class TestUpdate:
         shown(meeting(topic="Orchestra"))
         assert shown.site.only["title"] == "Orchestra"
         assert "status" not in shown.changed()
+
+    def test_a_new_title_is_one_request(self, shown: Bench) -> None:
+        shown(meeting(topic="Orchestra"))
+        assert shown.site.performed == shown.site.writes
+
+    @pytest.mark.parametrize("title", ["Theirs", "Choir"])
+    def test_an_earlier_plugin_is_asked_for_the_title_first(self, shown: Bench, title: str) -> None:
+        shown.site.on_operation = earlier_plugin
+        shown.site.only["title"] = title
+        assert shown(meeting(topic="Orchestra", duration=90)) == "updated"
+        assert shown.site.only["title"] == ("Theirs" if title == "Theirs" else "Orchestra")
+        assert shown.site.only["details"]["duration"] == 90
+
+    def test_a_page_that_is_missing_there_is_found_again(self, shown: Bench) -> None:
+        shown.site.on_operation = earlier_plugin
+        shown.site.posts.clear()
+        assert shown(meeting(topic="Orchestra")) == "detached"
+
+    def test_what_another_plugin_refuses_stays_refused(self, shown: Bench) -> None:
+        shown.site.on_operation = lambda one: fault(Fault.REFUSED) if isinstance(one, UpdatePost) else None
+        with pytest.raises(SiteFaultError, match="refused"):
+            shown(meeting(topic="Orchestra"))
 
     def test_an_editors_title_stays_until_it_is_given_back(self, shown: Bench) -> None:
         shown.site.only["title"] = "Theirs"

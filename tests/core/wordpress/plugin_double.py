@@ -41,6 +41,7 @@ FIELDS: dict[str, dict[str, type]] = {
         "number": str,
         "post?": int,
         "title?": str,
+        "keep_title?": bool,
         "content?": str,
         "status?": str,
         "host?": str,
@@ -368,10 +369,10 @@ class PluginDouble:
         took = {}
         match name:
             case "write":
-                took = _write(post, operation)
-                post.wrote |= {
-                    text: getattr(post, text) for text in ("title", "content") if text in operation
-                }
+                keeps = operation.get("keep_title", False) and "post" in operation and post.has_editors_title
+                written = {name: value for name, value in operation.items() if name != "title" or not keeps}
+                took = _write(post, written) | ({"title": {"kept": post.title}} if keeps else {})
+                post.wrote |= {text: getattr(post, text) for text in ("title", "content") if text in written}
             case "trash" if post.status != "trash":
                 post.status, post.trashed_from = "trash", post.status
             case "restore" if post.status == "trash":

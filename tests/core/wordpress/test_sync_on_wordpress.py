@@ -426,13 +426,13 @@ SCRIPT: list[Callable[[list[int]], Operation]] = [
     lambda ids: Read(ids[1]),
     lambda ids: Write(9, NEW, ids[1], metas=LATER),
     lambda ids: Read(ids[1]),
-    lambda ids: Write(10, NEW, ids[1], content="<p>Dance</p>", status="private"),
+    lambda ids: Write(10, NEW, ids[1], content="<p>Dance</p>", status="private", keep_title=True),
     lambda ids: Write(11, NEW, ids[1], metas=Metas(remove=("number",))),
     lambda ids: Trash(12, NEW, ids[1]),
     lambda ids: Read(ids[1]),
     lambda ids: Trash(13, NEW, ids[1]),
     lambda _: Find((NEW, HAND)),
-    lambda ids: Write(14, NEW, ids[1], title="In the trash"),
+    lambda ids: Write(14, NEW, ids[1], title="In the trash", keep_title=True),
     lambda ids: Restore(15, NEW, ids[1]),
     lambda ids: Restore(16, NEW, ids[1], "draft"),
     lambda ids: Read(ids[1]),
@@ -544,7 +544,7 @@ CHANGES: list[tuple[str, Callable[[PluginDouble, int], None]]] = [
 
 
 def changed(client: SyncClient, change: Callable[[int, int], None]) -> list[Any]:
-    """Return what is told of changes to a new post, with and without an acknowledgement."""
+    """Return what is told of changes to a new post, with and without an acknowledgement, and of writes to it."""
     [made] = client.run([Write(1, NEW, title="Made", status="publish", metas=META)])
     told: list[Any] = []
     for index in range(len(CHANGES)):
@@ -555,6 +555,8 @@ def changed(client: SyncClient, change: Callable[[int, int], None]) -> list[Any]
         client.acknowledge(client.changes)
         client.hello()
         told.append(client.changes)
+        [result] = client.run([Write(2 + index, NEW, _id(made), title="Zoom's", keep_title=True)])
+        told.append((result.kept_title, result.became) if isinstance(result, Standing) else fault(result))
     return [
         {
             name: value
@@ -573,7 +575,8 @@ def test_the_double_tells_changes_as_the_plugin_does(site: WordPress, client: Sy
     with NetworkDouble(double, site.rest_root, site.url), connected(site) as other:
         imagined = changed(other, lambda index, post: CHANGES[index][1](double, post))
     assert [one for one in real if one == []] == [[]] * 3
-    assert (len(real), real) == (9, imagined)
+    assert (len(real), real) == (12, imagined)
+    assert ("Theirs", {}) in real
 
 
 PAYLOAD: dict[str, Any] = {"quiet": False, "budget_ms": 2000, "ack": []}

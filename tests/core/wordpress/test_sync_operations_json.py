@@ -143,13 +143,14 @@ class TestDocument:
             (Choices(ChoiceKind.AUTHORS), {"op": "choices", "kind": "authors"}),
             (Write(41, NUMBER), {"op": "write", "seq": 41, "number": NUMBER}),
             (
-                Write(41, NUMBER, 7, title="", content="", status="draft"),
+                Write(41, NUMBER, 7, title="", keep_title=True, content="", status="draft"),
                 {
                     "op": "write",
                     "seq": 41,
                     "number": NUMBER,
                     "post": 7,
                     "title": "",
+                    "keep_title": True,
                     "content": "",
                     "status": "draft",
                 },
@@ -378,6 +379,8 @@ class TestPosts:
             UpdatePost(7, {"zoombridge": {"revision": 6, "host": "a-host"}}), Mark(int(NUMBER), 42)
         )
         assert write == Write(42, NUMBER, 7, metas=Metas({"revision": 6}))
+        [write] = sync_operations(UpdatePost(7, {"title": "Band", "keep_title": True}), Mark(int(NUMBER), 43))
+        assert write == Write(43, NUMBER, 7, title="Band", keep_title=True)
 
     def test_the_others(self) -> None:
         mark = Mark(int(NUMBER), 43)
@@ -401,3 +404,11 @@ class TestPosts:
         assert isinstance(standing, Standing)
         post = post_of(standing, CreatePost(FIELDS))
         assert (post.title, post.content, post.link) == ("Choir", "<p>other</p>", STANDS["link"])
+        assert post.rewritten == ("content",)
+
+    @pytest.mark.parametrize("title", ["Theirs", ""])
+    def test_a_title_that_stays_as_an_editor_gave_it_is_not_rewritten(self, title: str) -> None:
+        standing = result_of(Write(41, NUMBER, 7), STANDS | {"took": {"title": {"kept": title}}})
+        assert isinstance(standing, Standing)
+        post = post_of(standing, UpdatePost(7, {"title": "Choir", "keep_title": True}))
+        assert (post.title, post.rewritten) == (title, ())
