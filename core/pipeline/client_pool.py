@@ -51,5 +51,9 @@ class ClientPool:
 
 
 def _access(site: Site) -> tuple[object, ...]:
-    """Return what a client is made of: it knows no later change of it."""
-    return site.rest_root, site.key, site.next_key, site.epoch, site.server_login, site.addresses
+    """Return what a client is made of, as in `site_client.connect`: it knows no later change of it.
+
+    Only the doorway is not part of it: a client that finds one closed tries the other by itself.
+    """
+    addresses = site.url, site.rest_root, site.home
+    return *addresses, site.key, site.next_key, site.epoch, site.server_login, site.addresses

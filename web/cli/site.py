@@ -121,6 +121,15 @@ def sites_options(command: Callable[..., None]) -> Callable[..., None]:
     return click.argument("sites", nargs=-1, metavar="[SITE]...")(named)
 
 
+def _names(chosen: api.SitesRequest, instance: Instance) -> list[str]:
+    """Return the names of the chosen sites, each once: as they were typed, or their IDs."""
+    named = list(chosen.sites)
+    if chosen.tag or chosen.every:
+        listed = instance.call(api.SITE_LIST, api.SiteListRequest(tag="" if chosen.every else chosen.tag))
+        named += [one.id for one in listed]
+    return list(dict.fromkeys(named))
+
+
 def _print_changed(context: click.Context, changed: Iterable[api.ChangedSite], *, as_json: bool) -> None:
     """Print what became of each site as soon as it is known, and end with status 1 where one failed."""
     outcomes = []
@@ -252,17 +261,37 @@ def offer_address(
     """Offer ADDRESS, a new one of the bridge, to each SITE.
 
     SITE is an address or ID. An administrator of the site accepts or declines it in wp-admin. The bridge has to answer
-    there already; until it is accepted, the site calls the former address.
+    there already; until it is accepted, the site calls the former address. `zoombridge site withdraw-address` withdraws
+    the offer.
     """
-    named = list(chosen.sites)
-    if chosen.tag or chosen.every:
-        listed = instance.call(api.SITE_LIST, api.SiteListRequest(tag="" if chosen.every else chosen.tag))
-        named += [one.id for one in listed]
     offered = (
         instance.call(api.SITE_OFFER_ADDRESS, api.OfferAddress(site=name, address=address))
-        for name in dict.fromkeys(named)
+        for name in _names(chosen, instance)
     )
     _print_changed(context, offered, as_json=as_json)
+
+
+@site.command("withdraw-address")
+@sites_options
+@json_option
+@instance_options
+@click.pass_context
+def withdraw_address(
+    context: click.Context,
+    chosen: api.SitesRequest,
+    as_json: bool,
+    instance: Instance,
+) -> None:
+    """Withdraw the address that is offered to each SITE.
+
+    SITE is an address or ID. Its administrators are not asked any more, and the site goes on to call the former address.
+    Sites to which none is offered are skipped.
+    """
+    withdrawn = (
+        instance.call(api.SITE_WITHDRAW_ADDRESS, api.SiteRequest(site=name))
+        for name in _names(chosen, instance)
+    )
+    _print_changed(context, withdrawn, as_json=as_json)
 
 
 @site.command("cancelled-pages")

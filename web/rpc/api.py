@@ -339,6 +339,7 @@ SITE_CHECK = Operation("site.check", SiteRequest, list[SiteCheck])
 SITE_REMOVE = Operation("site.remove", SiteRequest, RemovedSite)
 SITE_RENEW_KEY = Operation("site.renew-key", SiteRequest, RenewedKey)
 SITE_OFFER_ADDRESS = Operation("site.offer-address", OfferAddress, ChangedSite)
+SITE_WITHDRAW_ADDRESS = Operation("site.withdraw-address", SiteRequest, ChangedSite)
 SITE_CANCELLED_PAGES = Operation("site.cancelled-pages", CancelledPages, SavedCancelledPages)
 
 
@@ -991,7 +992,7 @@ QUARANTINE_RECHECK = Operation("quarantine.recheck", NoArguments, list[Quarantin
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
     SITE_CODE, SITE_PAIRINGS, SITE_CONFIRM, SITE_SERVER_PASSWORD, SITE_ASKED, SITE_ALLOW, SITE_SHOW, SITE_SECRET_TOKEN,
     SITE_LIST, SITE_PAUSE, SITE_TAG, SITE_CHECK, SITE_REMOVE, SITE_RENEW_KEY,
-    SITE_OFFER_ADDRESS, SITE_CANCELLED_PAGES,
+    SITE_OFFER_ADDRESS, SITE_WITHDRAW_ADDRESS, SITE_CANCELLED_PAGES,
     RULES_LIST, RULES_SHOW, RULES_SAVE, RULES_REMOVE, RULES_COPY, RULES_FOLLOW, RULES_UNFOLLOW,
     SELFTEST_START, SELFTEST_STATUS,
     JOB_LIST, JOB_SHOW, JOB_STOP, JOB_RESUME,

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from core.bridge import Bridge
+    from core.store.job_sites import SiteResult
     from core.store.sites.sites import Site
 
 
@@ -174,14 +175,23 @@ def offer_address(bridge: Bridge, request: api.OfferAddress) -> api.ChangedSite:
     That there is no such site is what became of it: the others of a list are still asked.
     """
     address = new_address.read_address(request.address)
+    return _change(bridge, request.site, lambda site: new_address.offer(bridge.store, site, address))
+
+
+def withdraw_address(bridge: Bridge, request: api.SiteRequest) -> api.ChangedSite:
+    """Withdraw the address that is offered to a site. That there is no such site is what became of it."""
+    return _change(bridge, request.site, lambda site: new_address.withdraw(bridge.store, site))
+
+
+def _change(bridge: Bridge, name: str, change: Callable[[Site], SiteResult]) -> api.ChangedSite:
     try:
         with bridge.store.reading() as connection:
-            site = sites.find(connection, request.site, bridge.store.sealer)
+            site = sites.find(connection, name, bridge.store.sealer)
     except UnknownSiteError as error:
-        return api.ChangedSite(id=request.site, url="", outcome=BulkOutcome.FAILED, message=str(error))
-    offered = new_address.offer(bridge.store, site, address)
+        return api.ChangedSite(id=name, url="", outcome=BulkOutcome.FAILED, message=str(error))
+    became = change(site)
     return api.ChangedSite(
-        id=site.id, url=site.url, outcome=offered.outcome, message=offered.message, tags=list(site.tags)
+        id=site.id, url=site.url, outcome=became.outcome, message=became.message, tags=list(site.tags)
     )
 
 
@@ -289,6 +299,7 @@ IMPLEMENTATIONS = (
     Implementation(api.SITE_REMOVE, remove_site),
     Implementation(api.SITE_RENEW_KEY, renew_key),
     Implementation(api.SITE_OFFER_ADDRESS, offer_address),
+    Implementation(api.SITE_WITHDRAW_ADDRESS, withdraw_address),
     Implementation(api.SITE_CANCELLED_PAGES, keep_cancelled_pages),
     Implementation(api.SELFTEST_START, start_selftest),
     Implementation(api.SELFTEST_STATUS, selftest_status),

@@ -55,6 +55,8 @@ class TestClientPool:
     @pytest.mark.parametrize(
         "changed",
         [
+            {"url": "https://www.example.org"},
+            {"home": "https://www.example.org"},
             {"rest_root": "https://s1.example.org/?rest_route=/"},
             {"key": "6f" * 32},
             {"next_key": "6f" * 32},

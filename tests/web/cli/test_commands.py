@@ -16,7 +16,7 @@ from web.cli import zoombridge
 
 COMMANDS = [
     "", "config", "config show", "config check", "backup", "restore", "move", "serve", "send", "plugin", "site", "site add", "site allow", "site confirm", "site list", "site check", "site remove",
-    "site secret-token", "site renew-key", "site offer-address", "site pause", "site resume", "site tag", "site cancelled-pages",
+    "site secret-token", "site renew-key", "site offer-address", "site withdraw-address", "site pause", "site resume", "site tag", "site cancelled-pages",
     "rules", "rules list", "rules show", "rules save", "rules remove", "rules copy", "rules follow", "rules unfollow",
     "alerts", "alerts list", "alerts add", "alerts test", "alerts pause", "alerts resume", "alerts remove", "alerts open",
     "alerts acknowledge", "alerts snooze", "alerts reopen",

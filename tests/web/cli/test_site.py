@@ -268,6 +268,20 @@ class TestOfferAddress:
         assert (ran.status, "new.example.org" in ran.err) == (1, True)
 
 
+class TestWithdrawAddress:
+    def test_says_of_each_site_what_came_of_it(self, run: Run, with_site: Site) -> None:
+        plugin = PluginDouble(with_site.key, "s1", with_site.url, time.time)
+        with NetworkDouble(plugin, with_site.rest_root, with_site.url):
+            run("site", "offer-address", "https://new.example.org", "s1")
+            assert plugin.offered == "https://new.example.org"
+            ran = run("site", "withdraw-address", "--all", "none.example.org")
+            assert (ran.status, plugin.offered) == (1, "")
+            assert "failed   none.example.org" in ran.out
+            assert f"done     s1  {with_site.url}\n    The offer is withdrawn" in ran.out
+            ran = run("site", "withdraw-address", "s1")
+        assert (ran.status, ran.out.startswith("skipped  s1")) == (0, True)
+
+
 class TestCancelledPages:
     def test_are_kept_for_so_many_days(self, run: Run, with_site: Site, migrated_url: str) -> None:
         ran = run("site", "cancelled-pages", "s1.example.org", "--keep-days", "7")
