@@ -225,20 +225,24 @@ def _upsert(connection: Connection, sources: Any, *, now: int, due_at: int) -> N
 
 
 def _upserting(dialect: str, sources: Any, *, now: Any, due_at: Any, latest: Any) -> Any:
-    """Return the statement that inserts posts of `sources`, or raises the wanted revision of existing ones."""
+    """Return the statement that inserts posts of `sources`, or raises the wanted revision of existing ones.
+
+    A post that is due already stays so: it waits for a worker, and a later time would put it behind all others.
+    """
     names = [
         "site_id", "account_id", "number", "wanted", "written", "behind_since", "due_at", "state", "attempts",
         "lease_until", "epoch",
     ]  # fmt: skip
     statement = insert_for(dialect, posts).from_select(names, sources)
     settled = func.coalesce(posts.c.behind_since + _LONGEST_SETTLING_MILLISECONDS, latest)
+    is_waiting = and_(posts.c.due_at <= now, posts.c.lease_until <= now)
     return statement.on_conflict_do_update(
         index_elements=["site_id", "number"],
         set_={
             "account_id": _latest_record(statement.excluded.account_id),
             "wanted": _later(dialect, statement.excluded.wanted, posts.c.wanted + 1),
             "behind_since": func.coalesce(posts.c.behind_since, now),
-            "due_at": _earlier(dialect, due_at, settled),
+            "due_at": case((is_waiting, posts.c.due_at), else_=_earlier(dialect, due_at, settled)),
         },
     )
 

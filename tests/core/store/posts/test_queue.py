@@ -78,6 +78,16 @@ class TestWant:
             (site_id, number, 1) for site_id in ("s1", "s2") for number in (1, 2, 3)
         ]
 
+    def test_leaves_a_post_its_place_that_is_due_already(self, two_sites: Store) -> None:
+        [leased] = claim(two_sites, now=120, busy=["s2"])
+        two_sites.write(
+            lambda connection: queue.schedule_write(connection, ACCOUNT, 1, 2, now=120, settle=1000)
+        )
+        with two_sites.reading() as connection:
+            rows = connection.execute(select(table).where(table.c.number == 1)).all()
+        assert {one.site_id: (one.wanted, one.due_at) for one in rows} == {"s1": (2, 1120), "s2": (2, 100)}
+        assert leased.site_id == "s1", "what is being written has its turn: the next change may settle"
+
     def test_asks_no_site_of_another_account(self, two_sites: Store) -> None:
         def other(connection: Connection) -> None:
             meetings.save(connection, two_sites.sealer, Meeting("another", 9), seen=0)
@@ -120,6 +130,8 @@ class TestHasten:
         return store.write(lambda connection: queue.cut_settling_short(connection, due_at=due_at))
 
     def test_what_waits_for_further_changes_waits_no_longer(self, two_sites: Store) -> None:
+        for taken in claim(two_sites, at_once=3):
+            finish(two_sites, taken)
         two_sites.write(
             lambda connection: queue.schedule_write(connection, ACCOUNT, 1, 2, now=1000, settle=500)
         )
