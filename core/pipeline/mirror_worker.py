@@ -55,8 +55,9 @@ if TYPE_CHECKING:
 
 _WORKERS = 8
 # Sites that answer late have workers of their own, so that they delay no others. An attempt that takes longer than
-# this becomes one of theirs, and so do the next ones of its site, until one is quicker.
-_SLOW_SECONDS = 2.0
+# this becomes one of theirs, and so do the next ones of its site, until one is quicker. A site of which no attempt has
+# ended yet gets one at a time: after a start, slow sites would take all workers.
+_SLOW_SECONDS = 1.0
 _SLOW_WORKERS = 16
 PER_SITE = 2  # concurrent requests: WordPress hosts run few workers, and visitors need them
 # Batches that are claimed and rendered meanwhile, so that the site does not wait for the bridge.
@@ -157,7 +158,7 @@ class MirrorWorker:
     _pool: ThreadPoolExecutor | None = None
     # By site, when each of its batches that is not done was claimed, in monotonic seconds.
     _batches: dict[str, list[float]] = field(default_factory=dict)
-    _slow: set[str] = field(default_factory=set)  # sites whose last batch took long
+    _took_long: dict[str, bool] = field(default_factory=dict)  # by site, whether its last batch took long
     _request_slots: dict[str, threading.Semaphore] = field(default_factory=dict)
     _broken: dict[str, set[int]] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
@@ -409,8 +410,13 @@ class MirrorWorker:
         late = time.monotonic() - _SLOW_SECONDS
         with self._guard:
             most = PER_SITE + _READY_PER_SITE
-            busy = [site_id for site_id, batches in self._batches.items() if len(batches) >= most]
-            slow = self._slow | {site_id for site_id, batches in self._batches.items() if batches[0] < late}
+            busy = [
+                site_id
+                for site_id, batches in self._batches.items()
+                if len(batches) >= most or site_id not in self._took_long
+            ]
+            slow = {site_id for site_id, took_long in self._took_long.items() if took_long}
+            slow |= {site_id for site_id, batches in self._batches.items() if batches[0] < late}
             of_slow = sum(len(batches) for site_id, batches in self._batches.items() if site_id in slow)
             others = sum(len(batches) for batches in self._batches.values()) - of_slow
         room = _WORKERS + _SLOW_WORKERS - of_slow - others
@@ -433,10 +439,7 @@ class MirrorWorker:
                 self._batches[site_id].remove(claimed_at)
                 if not self._batches[site_id]:
                     del self._batches[site_id]
-                if time.monotonic() - claimed_at > _SLOW_SECONDS:
-                    self._slow.add(site_id)
-                else:
-                    self._slow.discard(site_id)
+                self._took_long[site_id] = time.monotonic() - claimed_at > _SLOW_SECONDS
             self.wake()
 
     def _now(self, connection: Connection) -> int:

@@ -633,19 +633,22 @@ class TestThreads:
             answered.wait(600)
             return None
 
-        double.on_operation = hold
         more = 2  # than may be under way or made ready
-        for number in range(1, (PER_SITE + 1) * MOST_AT_ONCE + more + 1):
-            bench.happens(number)
-        bench.clock.now += 60
+        bench.happens(1)  # the site answers
         bench.mirror.start()
         try:
+            eventually(lambda: bench.row(1).written == 1)
+            double.on_operation = hold
+            for number in range(2, (PER_SITE + 1) * MOST_AT_ONCE + more + 2):
+                bench.happens(number)
+            bench.clock.now += 60
+            bench.mirror.wake()
             for _ in range(PER_SITE):
                 assert entered.acquire(timeout=600)
             eventually(lambda: bench.claimed() == (PER_SITE + 1) * MOST_AT_ONCE)
             assert len(asking) == PER_SITE
             answered.set()
-            eventually(lambda: len(double.posts) >= (PER_SITE + 1) * MOST_AT_ONCE)
+            eventually(lambda: len(double.posts) > (PER_SITE + 1) * MOST_AT_ONCE)
         finally:
             answered.set()
             bench.mirror.stop()
@@ -672,6 +675,34 @@ class TestThreads:
             bench.mirror.wake()
             eventually(lambda: "s1" in bench.doubles and bool(bench.doubles["s1"].posts))
             assert all(not bench.doubles[site_id].posts for site_id in slow), "they have not answered yet"
+        finally:
+            answered.set()
+            bench.mirror.stop()
+
+    def test_of_a_site_that_has_not_answered_yet_are_made_one_at_a_time(
+        self, bench: Bench, store: Store
+    ) -> None:
+        answered, entered = threading.Event(), threading.Event()
+
+        def hold(_: PostOperation) -> SiteFaultError | None:
+            entered.set()
+            answered.wait(600)
+            return None
+
+        silent = bench.doubles.setdefault("s1", SiteDouble(on_operation=hold))
+        connected(store, "s2")
+        granted(store, "Account2", "s2")
+        bench.happens(1)
+        bench.mirror.start()
+        try:
+            assert entered.wait(600)
+            bench.happens(2)
+            bench.happens(3, site_id="s2", account_id="Account2")
+            bench.mirror.wake()
+            eventually(lambda: "s2" in bench.doubles and bool(bench.doubles["s2"].posts))
+            assert bench.row(2).lease_until == 0, "it was due earlier, and not claimed"
+            answered.set()
+            eventually(lambda: len(silent.posts) == 2)
         finally:
             answered.set()
             bench.mirror.stop()
