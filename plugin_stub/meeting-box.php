@@ -124,15 +124,14 @@ function zoombridge_use_zooms_title(): void {
 	if ( null === $row ) {
 		wp_die( esc_html__( 'You are not allowed to change this page.', 'meetings-bridge-for-zoom' ), '', 403 );
 	}
-	$title = htmlspecialchars( zoombridge_sync_zooms_title( $row ), ENT_NOQUOTES | ENT_HTML5, 'UTF-8' );
-	wp_update_post(
-		wp_slash(
-			array(
-				'ID'         => $post_id,
-				'post_title' => $title,
-			)
-		)
+	$title  = htmlspecialchars( zoombridge_sync_zooms_title( $row ), ENT_NOQUOTES | ENT_HTML5, 'UTF-8' );
+	$fields = array( 'post_title' => zoombridge_encode_for_database( $title ) );
+	$titles = zoombridge_sync_titles_stored(
+		static function () use ( $post_id, $fields ): void {
+			wp_update_post( wp_slash( array( 'ID' => $post_id ) + $fields ) );
+		}
 	);
+	zoombridge_sync_record_title( $fields, $titles, zoombridge_sync_post( $post_id ) );
 	wp_safe_redirect( (string) get_edit_post_link( $post_id, 'raw' ) );
 	exit;
 }

@@ -246,8 +246,11 @@ function zoombridge_sync_own_texts( array $row ): array {
  * @return bool False also where the title is the meeting's topic, whoever has written it.
  */
 function zoombridge_sync_has_editors_title( array $row ): bool {
+	$wrote   = explode( '.', ( $row['metas']['_zoombridge_wrote'] ?? '' ) . '...' );
 	$is_made = 'bridge' === ( $row['metas']['_zoombridge_made'] ?? '' );
-	if ( ! $is_made || in_array( 'title', zoombridge_sync_own_texts( $row ), true ) ) {
+	// As it was written, or as another plugin stored that.
+	$bridges = array( $wrote[0], $wrote[2] );
+	if ( ! $is_made || in_array( zoombridge_sync_text_hash( $row['post_title'] ), $bridges, true ) ) {
 		return false;
 	}
 	$title = html_entity_decode( $row['post_title'], ENT_QUOTES | ENT_HTML5, 'UTF-8' );
@@ -265,8 +268,11 @@ function zoombridge_sync_has_editors_title( array $row ): bool {
 function zoombridge_sync_zooms_title( array $row ): string {
 	$details = json_decode( (string) zoombridge_sync_meta_value( $row, 'details' ), true );
 	$topic   = is_array( $details ) && is_string( $details['topic'] ?? null ) ? $details['topic'] : '';
-	$line    = trim( (string) preg_replace( '/\s+/u', ' ', $topic ) );
-	if ( '' === $line ) {
+	$topic   = zoombridge_decode_from_database( $topic );
+	$clean   = preg_replace( '/[\x{00}-\x{08}\x{0B}\x{0C}\x{0E}-\x{1F}\x{7F}-\x{9F}]/u', '', $topic );
+	$line    = trim( (string) preg_replace( '/\s+/u', ' ', (string) $clean ) );
+	// As the bridge does, if it shows nothing.
+	if ( ! preg_match( '/[^\p{Z}\p{C}\x{115F}\x{1160}\x{2800}\x{3164}\x{FFA0}\x{FFFD}]|\p{Co}|\p{Cn}/u', $line ) ) {
 		return 'webinar' === zoombridge_sync_meta_value( $row, 'kind' ) ? 'Zoom webinar' : 'Zoom meeting';
 	}
 	return mb_strlen( $line, 'UTF-8' ) > 500 ? rtrim( mb_substr( $line, 0, 499, 'UTF-8' ) ) . '…' : $line;
@@ -279,7 +285,8 @@ function zoombridge_sync_zooms_title( array $row ): string {
  *
  * @param array $fields Columns that are written.
  * @param array $row    The post before.
- * @return string Both hashes; that of a text which the bridge never wrote is empty.
+ * @return string Hashes of title and content, that of a text which the bridge never wrote is empty; and, where another
+ *                plugin stored another title than the one that was written, the hash of that.
  */
 function zoombridge_sync_wrote( array $fields, array $row ): string {
 	$wrote = explode( '.', ( $row['metas']['_zoombridge_wrote'] ?? '' ) . '.' );
@@ -288,7 +295,53 @@ function zoombridge_sync_wrote( array $fields, array $row ): string {
 			$wrote[ $index ] = zoombridge_sync_text_hash( $fields[ $column ] );
 		}
 	}
-	return $wrote[0] . '.' . $wrote[1];
+	return implode( '.', array_slice( $wrote, 0, isset( $fields['post_title'] ) ? 2 : 3 ) );
+}
+
+/**
+ * Records the title that another plugin has stored in place of the one that was written: it is no editor's.
+ *
+ * @since 0.3.0
+ *
+ * @param array    $fields Columns that were written.
+ * @param string[] $titles Hashes of the titles that this process has stored meanwhile.
+ * @param array    $row    The post, read after the write.
+ * @return array The post with its metas as they are then.
+ */
+function zoombridge_sync_record_title( array $fields, array $titles, array $row ): array {
+	$hash = zoombridge_sync_text_hash( $row['post_title'] );
+	$sent = zoombridge_sync_text_hash( $fields['post_title'] ?? $row['post_title'] );
+	if ( $hash === $sent || ! in_array( $hash, $titles, true ) ) {
+		return $row;
+	}
+	$metas = array( '_zoombridge_wrote' => zoombridge_sync_wrote( $fields, $row ) . '.' . $hash );
+	zoombridge_sync_set_metas( $row['ID'], $metas, $row['metas'] );
+	return array( 'metas' => $metas + $row['metas'] ) + $row;
+}
+
+/**
+ * Calls a function that writes a post, and returns which titles other plugins have made of the one that it writes.
+ *
+ * @since 0.3.0
+ *
+ * @param callable $write The function.
+ * @return string[] Hashes of all titles of meetings that this process has stored meanwhile.
+ */
+function zoombridge_sync_titles_stored( callable $write ): array {
+	$hashes = array();
+	$note   = static function ( $data ) use ( &$hashes ) {
+		if ( 'zoom-meetings' === ( $data['post_type'] ?? '' ) ) {
+			$hashes[] = zoombridge_sync_text_hash( wp_unslash( $data['post_title'] ) );
+		}
+		return $data;
+	};
+	add_filter( 'wp_insert_post_data', $note, PHP_INT_MAX );
+	try {
+		$write();
+	} finally {
+		remove_filter( 'wp_insert_post_data', $note, PHP_INT_MAX );
+	}
+	return $hashes;
 }
 
 /**
@@ -434,6 +487,25 @@ function zoombridge_encode_for_database( string $text ): string {
 		},
 		$text
 	);
+}
+
+/**
+ * Returns a text in which zoombridge_encode_for_database() has replaced characters, as it was.
+ *
+ * @since 0.3.0
+ *
+ * @param string $text The text, as the database holds it.
+ * @return string The text, in UTF-8. Entities that the text had itself stay.
+ */
+function zoombridge_decode_from_database( string $text ): string {
+	$decoded = (string) preg_replace_callback(
+		'/&#x[0-9a-f]{2,6};/',
+		static function ( array $found ): string {
+			return html_entity_decode( $found[0], ENT_QUOTES | ENT_HTML5, 'UTF-8' );
+		},
+		$text
+	);
+	return zoombridge_encode_for_database( $decoded ) === $text ? $decoded : $text;
 }
 
 /**

@@ -239,8 +239,12 @@ function zoombridge_sync_make( array $operation, int $epoch ): array {
 		'_zoombridge_made'  => 'bridge',
 		'_zoombridge_wrote' => zoombridge_sync_wrote( $fields, $empty ),
 	);
-	$id     = zoombridge_sync_insert( $operation, $fields, $metas );
-	$row    = zoombridge_sync_record( $operation, $epoch, $id );
+	$titles = zoombridge_sync_titles_stored(
+		static function () use ( $operation, $fields, $metas, &$id ): void {
+			$id = zoombridge_sync_insert( $operation, $fields, $metas );
+		}
+	);
+	$row    = zoombridge_sync_record_title( $fields, $titles, zoombridge_sync_record( $operation, $epoch, $id ) );
 	$took   = zoombridge_sync_took( $operation, $row, $metas ) + zoombridge_sync_took_choices( $operation, $row );
 	return zoombridge_sync_what_stands( $row ) + array( 'took' => (object) $took );
 }
@@ -468,16 +472,20 @@ function zoombridge_sync_write( array $operation, int $epoch, array $row ): arra
 	$update = static function () use ( $row, $changes ) {
 		return wp_update_post( wp_slash( array( 'ID' => $row['ID'] ) + $changes ), true );
 	};
-	zoombridge_sync_together(
-		static function () use ( $row, $metas, $changes, $update ): void {
-			zoombridge_sync_set_metas( $row['ID'], $metas, $row['metas'] );
-			if ( $changes ) {
-				zoombridge_sync_require_id( zoombridge_sync_guard( $row, $changes, $update ) );
-			}
+	$change = static function () use ( $row, $metas, $changes, $update ): void {
+		zoombridge_sync_set_metas( $row['ID'], $metas, $row['metas'] );
+		if ( $changes ) {
+			zoombridge_sync_require_id( zoombridge_sync_guard( $row, $changes, $update ) );
+		}
+	};
+	$titles = zoombridge_sync_titles_stored(
+		static function () use ( $change ): void {
+			zoombridge_sync_together( $change );
 		}
 	);
-	$row  = zoombridge_sync_record( $operation, $epoch, $row['ID'] );
-	$took = zoombridge_sync_took( $operation, $row, $metas );
+	$row    = zoombridge_sync_record( $operation, $epoch, $row['ID'] );
+	$row    = zoombridge_sync_record_title( $fields, $titles, $row );
+	$took   = zoombridge_sync_took( $operation, $row, $metas );
 	if ( $is_title_kept ) {
 		$took['title'] = array( 'kept' => $row['post_title'] );
 	}

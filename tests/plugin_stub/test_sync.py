@@ -12,11 +12,14 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from html import unescape
 from typing import Any
 
 import pytest
 import requests
 
+from core.model.meeting import Meeting
+from core.render import labels, text
 from core.wordpress.signing import verify_request
 from tests.plugin_stub.bridge_double import KEY, SITE, BridgeDouble, BridgeResponse, as_json
 from tests.plugin_stub.conftest import VCZAPI, password_of, sign_in
@@ -644,6 +647,57 @@ class TestWrite:
         assert sync.site.php(row, post=post) == ["Theirs", "", "<p>Warm</p>"]
         result = sync.send(sync.target("write", number, post, title="Milk")).result
         assert (result["took"], result["editors_title"]) == ({"title": True}, False)
+
+    def test_a_title_that_another_plugin_stored_differently_is_no_editors(
+        self, sync: SyncClient, number: str, neighbour: Neighbour
+    ) -> None:
+        neighbour(
+            "add_filter('wp_insert_post_data', static function ($data) {"
+            "  $data['post_title'] = '[Z] ' . str_replace('[Z] ', '', $data['post_title']); return $data; } );"
+        )
+
+        def topic(title: str) -> dict[str, Any]:
+            return {"title": title, "metas": {"lay_over": {"details": json.dumps({"topic": title})}}}
+
+        post = make(sync, number, **topic("Tea"))
+        for title in ("Coffee", "Milk"):
+            result = sync.send(sync.target("write", number, post, keep_title=True, **topic(title))).result
+            assert result["took"] == {"title": {"became": f"[Z] {title}"}, "details": True}
+            assert (result["editors_title"], result["own_texts"]) == (False, ["content"])
+        sync.send(sync.target("write", number, post, metas={"set": {"revision": 9}}))
+        assert sync.send({"op": "read", "post": post}).result["editors_title"] is False
+        sync.site.php("wp_update_post(array('ID' => $post, 'post_title' => 'Theirs'));", post=post)
+        assert sync.send({"op": "read", "post": post}).result["editors_title"] is True
+
+        session = sign_in(sync.site)
+        page = session.get(f"{sync.site.url}/wp-admin/post.php?post={post}&action=edit", timeout=600).text
+        button = re.search(r'href="([^"]*zoombridge_use_zooms_title[^"]*)"', page)
+        assert button is not None
+        assert session.get(unescape(button[1]), timeout=600).status_code == 200
+        result = sync.send({"op": "read", "post": post}).result
+        assert (result["state"]["title"], result["editors_title"]) == ("[Z] Milk", False)
+
+    def test_zooms_title_is_as_the_bridge_makes_it(self, sync: SyncClient) -> None:
+        topics = [
+            "A\x07B",
+            "A\x85\x1c B",
+            "\u200b",
+            "\u3164",
+            "",
+            "\ue000",
+            " a \xa0\u2028 b\t",
+            "R&amp;D <b>",
+            "x" * 600,
+        ]
+        titles = sync.site.php(
+            "return array_map(static function ($topic) { return zoombridge_sync_zooms_title(array('metas' =>"
+            " array('_meeting_zoom_details' => serialize((object) array('topic' => $topic))))); }, $topics);",
+            topics=topics,
+        )
+        made = [
+            text.title(labels.title(Meeting("an-account", 1, object={"topic": topic}))) for topic in topics
+        ]
+        assert titles == [unescape(title) for title in made]
 
     def test_replaces_the_title_of_a_page_that_the_bridge_did_not_make(
         self, sync: SyncClient, number: str
@@ -1428,6 +1482,9 @@ class TestNeighbours:
             assert found["content"] == found["metas"]["html"] == f"<p>{kept}</p>"
             assert json.loads(found["metas"]["details"]) == found["metas"]["fields"] == {"topic": kept}
             assert sync.send(HELLO).result["charset"] == charset
+            # As the first version left its posts.
+            sync.site.php("delete_post_meta($post, '_zoombridge_wrote');", post=result["post"])
+            assert sync.send({"op": "read", "post": result["post"]}).result["editors_title"] is False
         finally:
             assert sync.site.php(convert, charset="utf8mb4") == ""
 
