@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from core.wordpress.sync_client import SiteInfo, SyncClient
     from core.wordpress.sync_operations import PostReport
 
-_WORKERS = 8
+_WORKERS = 16  # most of the time they wait, for the site or the commit
 # Sites that answer late have workers of their own, so that they delay no others. An attempt that takes longer than
 # this becomes one of theirs, and so do the next ones of its site, until one is quicker. A site of which no attempt has
 # ended yet gets one at a time: after a start, slow sites would take all workers.
