@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from sqlalchemy import Connection, CursorResult, Dialect
 
@@ -27,12 +27,21 @@ class Prepared:
 
     def __call__(self, connection: Connection, values: Mapping[str, Any]) -> CursorResult[Any]:
         """Execute it."""
+        ready = self._ready_for(connection)
+        return connection.exec_driver_sql(ready.sql, ready.parameters(values))
+
+    def many(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Execute it once for each of some sets of parameters, at least one, in their order."""
+        ready = self._ready_for(connection)
+        connection.exec_driver_sql(ready.sql, [ready.parameters(values) for values in rows])
+
+    def _ready_for(self, connection: Connection) -> _Ready:
         ready = self._ready.get(connection.dialect)
         if ready is None:
             ready = self._ready[connection.dialect] = _Ready(
                 self._make(connection.dialect.name), connection.dialect
             )
-        return connection.exec_driver_sql(ready.sql, ready.parameters(values))
+        return ready
 
 
 class _Ready:

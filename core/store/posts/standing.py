@@ -5,7 +5,6 @@ Times are Unix milliseconds (UTC). Functions run in the caller's transaction.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, case, func, or_, select, update
@@ -13,6 +12,7 @@ from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, case, func, o
 from core import messages
 from core.model.page_status import ChangedBy, PageStatus, changed_by, page_status
 from core.store.db.schema import posts
+from core.store.db.statements import Prepared
 from core.store.posts import attempts
 from core.store.posts.attempts import Attempt
 from core.store.posts.queue import PostState, TitleState
@@ -38,7 +38,7 @@ def record(connection: Connection, site_id: str, reports: Iterable[PostReport], 
         (report for report in reports if report.number is not None), key=lambda one: one.number or 0
     )
     if known:
-        connection.execute(_recording(), [_given(site_id, report, now) for report in known])
+        _RECORDING.many(connection, [_given(site_id, report, now) for report in known])
 
 
 def record_changes(connection: Connection, site_id: str, changes: Sequence[PostReport], *, now: int) -> None:
@@ -211,9 +211,8 @@ def _given(site_id: str, report: PostReport, now: int) -> Mapping[str, Any]:
     }
 
 
-@cache
-def _recording() -> Any:
-    """Return the statement of `record`, built once."""
+def _recording(_dialect: str) -> Any:
+    """Return the statement of `record`."""
     status, by, digest, link = (
         bindparam(name, type_=Text) for name in ("now_stands", "changed_by", "now_digest", "leads_to")
     )
@@ -246,3 +245,6 @@ def _recording() -> Any:
             ),
         )
     )
+
+
+_RECORDING = Prepared(_recording)

@@ -6,9 +6,10 @@ Times are Unix milliseconds (UTC). Functions run in the caller's transaction.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, func, or_, select, update
+from sqlalchemy import BigInteger, Text, and_, bindparam, case, func, or_, select, update
 
 from core.model.page_status import PageStatus
 from core.model.page_visit import PageVisit
@@ -16,7 +17,7 @@ from core.store.db.schema import posts
 from core.store.posts.queue import PostState
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import BindParameter, ColumnElement, Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +53,14 @@ def due(
 
 def record(connection: Connection, site_id: str, of: DueVisit, visit: PageVisit, *, now: int) -> None:
     """Record what a visitor got, unless the post has changed its status meanwhile. The time stays while the result does."""
-    connection.execute(
-        update(posts)
-        .where(_is_published(site_id), posts.c.number == of.number, posts.c.post_id == of.post_id)
-        .values(
-            visit=str(visit),
-            visit_since=case((posts.c.visit == str(visit), posts.c.visit_since), else_=now),
-            visited_at=now,
-        )
-    )
+    given = {
+        "of_site": site_id,
+        "of_number": of.number,
+        "of_post": of.post_id,
+        "got": str(visit),
+        "moment": now,
+    }
+    connection.execute(_recording(), given)
 
 
 def count(connection: Connection, site_id: str) -> dict[PageVisit | None, int]:
@@ -73,7 +73,26 @@ def count(connection: Connection, site_id: str) -> dict[PageVisit | None, int]:
     return {None if row.visit is None else PageVisit(row.visit): row.pages for row in rows}
 
 
-def _is_published(site_id: str) -> ColumnElement[bool]:
+@cache
+def _recording() -> Any:
+    """Return the statement of `record`, built once: a round of the sites executes it for each page."""
+    visit, moment = bindparam("got", type_=Text), bindparam("moment", type_=BigInteger)
+    return (
+        update(posts)
+        .where(
+            _is_published(bindparam("of_site", type_=Text)),
+            posts.c.number == bindparam("of_number", type_=BigInteger),
+            posts.c.post_id == bindparam("of_post", type_=BigInteger),
+        )
+        .values(
+            visit=visit,
+            visit_since=case((posts.c.visit == visit, posts.c.visit_since), else_=moment),
+            visited_at=moment,
+        )
+    )
+
+
+def _is_published(site_id: str | BindParameter[str]) -> ColumnElement[bool]:
     return and_(
         posts.c.site_id == site_id,
         posts.c.state == PostState.SYNCED,

@@ -68,6 +68,15 @@ class TestPrepared:
         assert change("none") == 0
         assert rows(things) == [("one", 7, True, [1])]
 
+    def test_serves_several_sets_of_values_in_their_order(self, things: Store) -> None:
+        for name in ("one", "two"):
+            add(things, name)
+        given = [
+            {"of_name": name, "told": told} for name, told in (("one", 1), ("two", 2), ("one", {"é": 3}))
+        ]
+        things.write(lambda connection: CHANGING.many(connection, given))
+        assert rows(things) == [("one", 7, True, {"é": 3}), ("two", 7, True, 2)]
+
     def test_what_is_missing_is_told(self, things: Store) -> None:
         with pytest.raises(KeyError, match="told"):
             things.write(lambda connection: CHANGING(connection, {"of_name": "one"}))
