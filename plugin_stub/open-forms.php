@@ -3,7 +3,9 @@
  * Edit screens that are open while the bridge writes the post: what the editor did not touch keeps what stands by then.
  *
  * The classic form carries digests of title and text, as they were when it was opened. The block editor sends a title
- * only where it was changed; a script keeps it from sending a text that was not.
+ * only where it was changed; a script keeps it from sending a text that was not. Quick edit sends the title that the
+ * list shows, and carries digests of those. An autosave sends what its screen shows; of what the bridge has replaced,
+ * the post has the hash.
  *
  * @package Zoom_WordPress_Bridge
  * @since 0.2.0
@@ -72,6 +74,85 @@ function zoombridge_keep_untouched( $data, $postarr ) {
 	return $data;
 }
 add_filter( 'wp_insert_post_data', 'zoombridge_keep_untouched', 20, 2 );
+
+/**
+ * Prints in the form of quick edit which titles the list shows.
+ *
+ * @since 0.3.0
+ *
+ * @param string $column    Name of a column; the form has a part for each.
+ * @param string $post_type Type of the posts.
+ * @return void
+ */
+function zoombridge_render_listed( $column, $post_type ): void {
+	global $wp_query;
+	if ( 'zoom-meetings' !== $post_type || 'zoombridge_date' !== $column ) {
+		return;
+	}
+	$listed = array();
+	foreach ( $wp_query->posts as $post ) {
+		$listed[] = $post->ID . '.' . substr( zoombridge_text_digest( $post->post_title ), 0, 16 );
+	}
+	printf( '<input type="hidden" name="zoombridge_listed" value="%s">', esc_attr( implode( ' ', $listed ) ) );
+}
+add_action( 'quick_edit_custom_box', 'zoombridge_render_listed', 10, 2 );
+
+/**
+ * Keeps the title of a managed post as it stands, where quick edit sends the one that its list shows.
+ *
+ * @since 0.3.0
+ *
+ * @param array $data    Columns of the post, slashed.
+ * @param array $postarr The post, slashed.
+ * @return array The columns.
+ */
+function zoombridge_keep_listed( $data, $postarr ) {
+	$post_id = (int) ( $postarr['ID'] ?? 0 );
+	// phpcs:disable WordPress.Security -- WordPress has verified the form; digests are compared only.
+	$listed = $_POST['zoombridge_listed'] ?? null;
+	$title  = wp_unslash( $_POST['post_title'] ?? '' );
+	$is_our = $post_id && (int) ( $_POST['post_ID'] ?? 0 ) === $post_id;
+	// phpcs:enable
+	if ( ! $is_our || ! is_string( $listed ) || ! is_string( $title ) || ! zoombridge_is_managed_post( $post_id ) ) {
+		return $data;
+	}
+	$digest = substr( zoombridge_text_digest( $title ), 0, 16 );
+	if ( in_array( "$post_id.$digest", explode( ' ', $listed ), true ) ) {
+		$data['post_title'] = wp_slash( get_post_field( 'post_title', $post_id, 'raw' ) );
+	}
+	return $data;
+}
+add_filter( 'wp_insert_post_data', 'zoombridge_keep_listed', 20, 2 );
+
+/**
+ * Keeps title and text of a draft as they stand, where the autosave of an older screen sends those that the bridge has
+ * replaced.
+ *
+ * @since 0.3.0
+ *
+ * @param array $data    Columns of the post, slashed.
+ * @param array $postarr The post, slashed.
+ * @return array The columns.
+ */
+function zoombridge_keep_replaced( $data, $postarr ) {
+	$post_id = (int) ( $postarr['ID'] ?? 0 );
+	if ( ! $post_id || ! defined( 'DOING_AUTOSAVE' ) || 'zoom-meetings' !== ( $data['post_type'] ?? '' ) ) {
+		return $data;
+	}
+	$row = zoombridge_sync_read_rows( array( $post_id ) )[ $post_id ] ?? null;
+	if ( null === $row ) {
+		return $data;
+	}
+	$wrote = zoombridge_sync_wrote_parts( $row );
+	foreach ( array( 'post_title', 'post_content' ) as $index => $column ) {
+		$is_replaced = zoombridge_replaced_hash( wp_unslash( $data[ $column ] ) ) === $wrote[ 3 + $index ];
+		if ( $is_replaced && zoombridge_sync_text_hash( $row[ $column ] ) === $wrote[ $index ] ) {
+			$data[ $column ] = wp_slash( $row[ $column ] );
+		}
+	}
+	return $data;
+}
+add_filter( 'wp_insert_post_data', 'zoombridge_keep_replaced', 20, 2 );
 
 /**
  * Keeps the block editor from sending a text that its user did not touch.

@@ -227,7 +227,7 @@ function zoombridge_sync_altered_metas( array $row ): ?array {
  * @return string[] Those of `title` and `content`.
  */
 function zoombridge_sync_own_texts( array $row ): array {
-	$wrote = explode( '.', ( $row['metas']['_zoombridge_wrote'] ?? '' ) . '.' );
+	$wrote = zoombridge_sync_wrote_parts( $row );
 	$own   = array();
 	foreach ( array( 'title', 'content' ) as $index => $name ) {
 		if ( zoombridge_sync_text_hash( $row[ 'post_' . $name ] ) === $wrote[ $index ] ) {
@@ -246,7 +246,7 @@ function zoombridge_sync_own_texts( array $row ): array {
  * @return bool False also where the title is the meeting's topic, whoever has written it.
  */
 function zoombridge_sync_has_editors_title( array $row ): bool {
-	$wrote   = explode( '.', ( $row['metas']['_zoombridge_wrote'] ?? '' ) . '...' );
+	$wrote   = zoombridge_sync_wrote_parts( $row );
 	$is_made = 'bridge' === ( $row['metas']['_zoombridge_made'] ?? '' );
 	// As it was written, or as another plugin stored that.
 	$bridges = array( $wrote[0], $wrote[2] );
@@ -285,17 +285,49 @@ function zoombridge_sync_zooms_title( array $row ): string {
  *
  * @param array $fields Columns that are written.
  * @param array $row    The post before.
- * @return string Hashes of title and content, that of a text which the bridge never wrote is empty; and, where another
- *                plugin stored another title than the one that was written, the hash of that.
+ * @return string Parts, separated by dots: hashes of title and content, that of a text which the bridge never wrote is
+ *                empty; the hash of the title, where another plugin stored another than was written; hashes of title
+ *                and content before the bridge last changed them.
  */
 function zoombridge_sync_wrote( array $fields, array $row ): string {
-	$wrote = explode( '.', ( $row['metas']['_zoombridge_wrote'] ?? '' ) . '.' );
+	$wrote = zoombridge_sync_wrote_parts( $row );
 	foreach ( array( 'post_title', 'post_content' ) as $index => $column ) {
-		if ( isset( $fields[ $column ] ) ) {
-			$wrote[ $index ] = zoombridge_sync_text_hash( $fields[ $column ] );
+		if ( ! isset( $fields[ $column ] ) ) {
+			continue;
+		}
+		$wrote[ $index ] = zoombridge_sync_text_hash( $fields[ $column ] );
+		if ( $row['ID'] && $fields[ $column ] !== $row[ $column ] ) {
+			$wrote[ 3 + $index ] = zoombridge_replaced_hash( $row[ $column ] );
 		}
 	}
-	return implode( '.', array_slice( $wrote, 0, isset( $fields['post_title'] ) ? 2 : 3 ) );
+	if ( isset( $fields['post_title'] ) ) {
+		$wrote[2] = '';
+	}
+	return implode( '.', $wrote );
+}
+
+/**
+ * Returns the parts of the meta that holds what the bridge wrote last.
+ *
+ * @since 0.3.0
+ *
+ * @param array $row The post.
+ * @return string[] As zoombridge_sync_wrote() makes them; earlier versions stored the first two.
+ */
+function zoombridge_sync_wrote_parts( array $row ): array {
+	return array_slice( explode( '.', ( $row['metas']['_zoombridge_wrote'] ?? '' ) . '....' ), 0, 5 );
+}
+
+/**
+ * Hashes a text that a form may send again, with other line ends.
+ *
+ * @since 0.3.0
+ *
+ * @param string $text The text.
+ * @return string As zoombridge_sync_text_hash() does.
+ */
+function zoombridge_replaced_hash( string $text ): string {
+	return zoombridge_sync_text_hash( trim( (string) preg_replace( '/\R/', "\n", $text ) ) );
 }
 
 /**
@@ -314,7 +346,10 @@ function zoombridge_sync_record_title( array $fields, array $titles, array $row 
 	if ( $hash === $sent || ! in_array( $hash, $titles, true ) ) {
 		return $row;
 	}
-	$metas = array( '_zoombridge_wrote' => zoombridge_sync_wrote( $fields, $row ) . '.' . $hash );
+	$wrote    = zoombridge_sync_wrote_parts( $row );
+	$wrote[0] = $sent;
+	$wrote[2] = $hash;
+	$metas    = array( '_zoombridge_wrote' => implode( '.', $wrote ) );
 	zoombridge_sync_set_metas( $row['ID'], $metas, $row['metas'] );
 	return array( 'metas' => $metas + $row['metas'] ) + $row;
 }

@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import pytest
+import requests
 
 from tests.conftest import STUB_SLUG
 from tests.plugin_stub.bridge_double import BridgeDouble
@@ -74,26 +75,88 @@ def swept(sync: SyncClient) -> dict[int, dict[str, Any]]:
     return {one["post"]: one for one in result["posts"]}
 
 
+def listed(sync: SyncClient, session: requests.Session) -> dict[str, str]:
+    """Return the fields that the list of meetings has for its quick edit."""
+    page = session.get(f"{sync.site.url}/wp-admin/edit.php?post_type=zoom-meetings", timeout=600).text
+    found = re.findall(r'name="(_inline_edit|zoombridge_listed)" value="([^"]*)"', page)
+    assert len(found) == 2
+    return dict(found)
+
+
+def quick_edit(
+    sync: SyncClient, session: requests.Session, fields: dict[str, str], post: int, title: str, **given: Any
+) -> requests.Response:
+    """Send quick edit's form of a list, with a title."""
+    form = {
+        "action": "inline-save",
+        "post_type": "zoom-meetings",
+        "post_ID": post,
+        "screen": "edit-zoom-meetings",
+        "post_view": "list",
+        "post_title": title,
+        "_status": "publish",
+        "post_author": 1,
+        **dict(zip(("aa", "mm", "jj", "hh", "mn", "ss"), (2026, "03", "02", 10, 0, 0), strict=True)),
+    }
+    address = f"{sync.site.url}/wp-admin/admin-ajax.php"
+    return session.post(address, data=form | fields | given, timeout=600)
+
+
+class TestOlderScreens:
+    """What somebody sends from a list or screen that shows what the bridge has replaced since."""
+
+    @pytest.fixture
+    def session(self, sync: SyncClient) -> requests.Session:
+        return sign_in(sync.site)
+
+    def test_quick_edit_keeps_a_title_that_was_not_typed(
+        self, sync: SyncClient, session: requests.Session
+    ) -> None:
+        post = make(sync, title="Tea")
+        fields = listed(sync, session)
+        number = str(next(NUMBERS) - 1)
+        sync.send(sync.target("write", number, post, title="Coffee"))
+        assert "Coffee" in quick_edit(sync, session, fields, post, "Tea", post_name="an-address").text
+        result = sync.send({"op": "read", "post": post}).result
+        assert (result["state"]["title"], result["editors_title"]) == ("Coffee", False)
+        assert result["link"].endswith("/an-address/")
+        assert "Theirs" in quick_edit(sync, session, fields, post, "Theirs").text
+        assert sync.send({"op": "read", "post": post}).result["editors_title"] is True
+
+    def test_an_autosave_keeps_what_the_bridge_has_replaced(
+        self, sync: SyncClient, session: requests.Session
+    ) -> None:
+        post = make(sync, title="Tea", content="<p>Hot</p>\n", status="draft")
+        number = str(next(NUMBERS) - 1)
+        sync.site.php("wp_update_post(array('ID' => $post, 'post_author' => 1));", post=post)
+        page = session.get(f"{sync.site.url}/wp-admin/post.php?post={post}&action=edit", timeout=600).text
+        nonce = re.search(r'createNonceMiddleware\( "(\w+)"', page)
+        assert nonce is not None
+        rest = {"X-WP-Nonce": nonce[1]}
+
+        def autosaved(**sent: str) -> list[str]:
+            address = f"{sync.site.rest_root}wp/v2/zoom_meetings/{post}/autosaves"
+            answer = session.post(address, json={"excerpt": ""} | sent, headers=rest, timeout=600)
+            assert answer.status_code == 200, answer.text
+            stands: list[str] = sync.site.php(
+                "$row = get_post($post); return array($row->post_title, $row->post_content);", post=post
+            )
+            return stands
+
+        sync.send(sync.target("write", number, post, title="Coffee", content="<p>Cold</p>\n"))
+        assert autosaved(title="Tea", content="Typed") == ["Coffee", "Typed"]
+        sync.send(sync.target("write", number, post, content="<p>Warm</p>\n"))
+        assert autosaved(title="Theirs", content="Typed") == ["Theirs", "<p>Warm</p>\n"]
+        assert autosaved(title="Tea", content="More") == ["Tea", "More"], (
+            "nothing there is the bridge's any more"
+        )
+
+
 class TestHooks:
     def test_quick_edit(self, sync: SyncClient, bridge: BridgeDouble) -> None:
         post = make(sync)
         session = sign_in(sync.site)
-        page = session.get(f"{sync.site.url}/wp-admin/edit.php?post_type=zoom-meetings", timeout=600).text
-        nonce = re.search(r'name="_inline_edit" value="(\w+)"', page)
-        assert nonce is not None
-        form = {
-            "action": "inline-save",
-            "post_type": "zoom-meetings",
-            "post_ID": post,
-            "screen": "edit-zoom-meetings",
-            "post_view": "list",
-            "_inline_edit": nonce[1],
-            "post_title": "Another title",
-            "_status": "draft",
-            "post_author": 1,
-            **dict(zip(("aa", "mm", "jj", "hh", "mn", "ss"), (2026, "03", "02", 10, 0, 0), strict=True)),
-        }
-        answer = session.post(f"{sync.site.url}/wp-admin/admin-ajax.php", data=form, timeout=600)
+        answer = quick_edit(sync, session, listed(sync, session), post, "Another title", _status="draft")
         assert "Another title" in answer.text
 
         [told] = changed(sync)
