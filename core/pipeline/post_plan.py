@@ -332,13 +332,13 @@ def _title_changes(task: PlanTask, base: Base, now: SitePost | None) -> dict[str
     read, the site itself leaves such a title.
     """
     wanted = task.wanted
-    if not task.meeting.topic or (wanted.topic == base.topic and not task.returns_title):
-        return {}
-    if now is not None and now.editors_title and not task.returns_title:
-        return {}
     title: dict[str, Any] = {"title": wanted.title}
-    if now is None and not task.returns_title:
-        title["keep_title"] = True
+    if not task.returns_title:
+        is_editors = now is not None and now.editors_title
+        if is_editors or not task.meeting.topic or wanted.topic == base.topic:
+            return {}
+        if now is None:
+            title["keep_title"] = True
     # The slug is for a draft, whose address is made when it is published.
     return title | ({"slug": wanted.slug} if wanted.slug else {})
 

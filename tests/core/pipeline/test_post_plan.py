@@ -350,6 +350,13 @@ class TestUpdate:
         shown(meeting(topic="Quartet"))
         assert shown.site.only["title"] == "Quartet"
 
+    def test_is_given_back_where_zoom_tells_no_topic(self, shown: Bench) -> None:
+        shown.site.only["title"] = "Theirs"
+        shown(meeting(topic=""))
+        assert shown.site.only["title"] == "Theirs"
+        shown(meeting(topic=""), returns_title=True)
+        assert shown.site.only["title"] == "Zoom meeting"
+
     def test_one_who_types_zooms_title_gives_it_back(self, shown: Bench) -> None:
         shown.site.only["title"] = "Theirs"
         shown(meeting(topic="Orchestra & band"))
