@@ -15,6 +15,7 @@ import time
 from functools import partial
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -77,8 +78,19 @@ class SiteSession(requests.Session):
         super().__init__()
         self.used: set[Endpoint] = set()
         """The addresses inside that connections were made to."""
+        self._environment: dict[tuple[str, str], Any] = {}  # by scheme and host
         for scheme in ("http://", "https://"):
             self.mount(scheme, CheckingAdapter(partial(_connect, access=access, used=self.used), access))
+
+    def merge_environment_settings(self, url: Any, *given: Any) -> Any:
+        """Return proxies and certificates, with those of the environment for the host of `url`, which are read once.
+
+        requests looks through all of the environment for each request. What is `given` is the same for all of them.
+        """
+        host = urlsplit(url)[:2]
+        if host not in self._environment:
+            self._environment[host] = super().merge_environment_settings(url, *given)
+        return self._environment[host]
 
     def get_redirect_target(self, _response: Any) -> None:
         """Return no target."""

@@ -115,6 +115,22 @@ class TestRefused:
 
 
 class TestResolution:
+    def test_each_request_goes_through_the_proxy_of_the_environment_unless_its_host_is_excepted(
+        self, names: dict[str, list[list[str]]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with Server(lambda: iter([OK])) as proxy, Server(lambda: iter([OK])) as own:
+            names["own.example"] = [["127.0.0.1"]]
+            monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
+            monkeypatch.setenv("NO_PROXY", "own.example")
+            with transport.session() as over:
+                for url in (
+                    "http://example.org/a",
+                    f"http://own.example:{own.port}/",
+                    "http://example.org/b",
+                ):
+                    assert transport.send(over, "GET", url).body == b"ok"
+            assert (proxy.connected, own.connected) == (2, 1)
+
     def test_a_name_is_resolved_once_a_connection(self, names: dict[str, list[list[str]]]) -> None:
         names["example.org"] = [["127.0.0.1"], ["169.254.169.254"]]
         with Server(lambda: iter([OK])) as server:
