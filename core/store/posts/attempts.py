@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select
@@ -32,7 +32,8 @@ class Attempt:
 def add(connection: Connection, made: Sequence[Attempt]) -> None:
     """Insert attempts."""
     if made:
-        connection.execute(_ADDING, [asdict(attempt) for attempt in made])
+        rows = [{name: getattr(attempt, name) for name in Attempt.__dataclass_fields__} for attempt in made]
+        connection.execute(_ADDING, rows)
 
 
 _ADDING = insert(attempts)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -673,7 +673,8 @@ _LEASING = (
 
 def seal_base(sealer: Sealer, base: Base) -> bytes:
     """Encrypt a base: its digests would tell short passcodes to those who try them all."""
-    return sealer.seal(json.dumps(asdict(base)).encode())
+    values = {name: getattr(base, name) for name in Base.__dataclass_fields__}
+    return sealer.seal(json.dumps(values).encode())
 
 
 def open_base(sealer: Sealer, sealed: bytes | None) -> Base | None:
