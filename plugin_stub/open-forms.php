@@ -90,7 +90,8 @@ function zoombridge_render_listed( $column, $post_type ): void {
 		return;
 	}
 	$listed = array();
-	foreach ( $wp_query->posts as $post ) {
+	// Where another plugin lists pages by their parents, there is no title to compare.
+	foreach ( wp_list_filter( $wp_query->posts, array( 'post_type' => 'zoom-meetings' ) ) as $post ) {
 		$listed[] = $post->ID . '.' . substr( zoombridge_text_digest( $post->post_title ), 0, 16 );
 	}
 	printf( '<input type="hidden" name="zoombridge_listed" value="%s">', esc_attr( implode( ' ', $listed ) ) );
