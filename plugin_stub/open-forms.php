@@ -118,8 +118,13 @@ function zoombridge_keep_listed( $data, $postarr ) {
 		return $data;
 	}
 	$digest = substr( zoombridge_text_digest( $title ), 0, 16 );
-	if ( in_array( "$post_id.$digest", explode( ' ', $listed ), true ) ) {
-		$data['post_title'] = wp_slash( get_post_field( 'post_title', $post_id, 'raw' ) );
+	$row    = zoombridge_sync_read_rows( array( $post_id ) )[ $post_id ] ?? null;
+	if ( null === $row || ! in_array( "$post_id.$digest", explode( ' ', $listed ), true ) ) {
+		return $data;
+	}
+	// Where an editor's title stands, somebody types the one before it again.
+	if ( zoombridge_sync_is_bridges_title( $row ) ) {
+		$data['post_title'] = wp_slash( $row['post_title'] );
 	}
 	return $data;
 }

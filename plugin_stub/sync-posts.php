@@ -246,15 +246,25 @@ function zoombridge_sync_own_texts( array $row ): array {
  * @return bool False also where the title is the meeting's topic, whoever has written it.
  */
 function zoombridge_sync_has_editors_title( array $row ): bool {
-	$wrote   = zoombridge_sync_wrote_parts( $row );
 	$is_made = 'bridge' === ( $row['metas']['_zoombridge_made'] ?? '' );
-	// As it was written, or as another plugin stored that.
-	$bridges = array( $wrote[0], $wrote[2] );
-	if ( ! $is_made || in_array( zoombridge_sync_text_hash( $row['post_title'] ), $bridges, true ) ) {
+	if ( ! $is_made || zoombridge_sync_is_bridges_title( $row ) ) {
 		return false;
 	}
 	$title = html_entity_decode( $row['post_title'], ENT_QUOTES | ENT_HTML5, 'UTF-8' );
 	return zoombridge_sync_zooms_title( $row ) !== $title;
+}
+
+/**
+ * Whether the title of a post is as the bridge last wrote it, or as another plugin stored that.
+ *
+ * @since 0.3.0
+ *
+ * @param array $row The post.
+ * @return bool True if it is.
+ */
+function zoombridge_sync_is_bridges_title( array $row ): bool {
+	$wrote = zoombridge_sync_wrote_parts( $row );
+	return in_array( zoombridge_sync_text_hash( $row['post_title'] ), array( $wrote[0], $wrote[2] ), true );
 }
 
 /**

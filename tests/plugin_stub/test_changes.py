@@ -122,6 +122,8 @@ class TestOlderScreens:
         assert result["link"].endswith("/an-address/")
         assert "Theirs" in quick_edit(sync, session, fields, post, "Theirs").text
         assert sync.send({"op": "read", "post": post}).result["editors_title"] is True
+        assert "Tea" in quick_edit(sync, session, fields, post, "Tea").text, "typed again, in the same list"
+        assert sync.send({"op": "read", "post": post}).result["state"]["title"] == "Tea"
 
     def test_an_autosave_keeps_what_the_bridge_has_replaced(
         self, sync: SyncClient, session: requests.Session
