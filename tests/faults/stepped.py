@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tests.wordpress import WordPress
 
 SITE = "s1"
-SHORT = (2.0, 0.5)
+SHORT = (2.0, 2.0)
 """Seconds that a client waits for a site that a test has made slow."""
 _LONGEST_WAY = 100
 _PAIR = """

@@ -62,14 +62,14 @@ class TestNotReached:
         assert stepped.attempts(meeting.number)[0].action == "created"
 
     def test_too_slow_and_not_done(self, stepped: Stepped, misbehave: Misbehave, meeting: Meeting) -> None:
-        mend = misbehave(f"if ( {OF_THE_BRIDGE} ) {{ usleep( 900000 ); exit; }}")
+        mend = misbehave(f"if ( {OF_THE_BRIDGE} ) {{ usleep( 3000000 ); exit; }}")
         stepped.timeout = SHORT
         stepped.tell(meeting.created())
         stepped.run()
 
         assert "it took too long to answer" in stepped.owner_message
         (attempt,) = stepped.attempts(meeting.number)
-        assert attempt.milliseconds >= 500
+        assert attempt.milliseconds >= 2000
         assert stepped.titles() == []
 
         mend()
@@ -87,7 +87,7 @@ $slow = static function () {{
     if ( {OF_THE_BRIDGE} && ! $is_slow ) {{
         $is_slow = true;
         ob_start( static function ( $answer ) {{
-            usleep( 900000 );
+            usleep( 3000000 );
             return $answer;
         }} );
     }}

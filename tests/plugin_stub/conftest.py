@@ -13,10 +13,11 @@ from tests.plugin_stub.pairing import connect
 from tests.wordpress import COMMON_KINDS, WordPress
 from tests.wordpress.vczapi_site import REAL, VczapiSite
 
-# Messages that the stub does not cause: WordPress 6.1's HTTP client and SQLite integration are older than PHP 8.2, its
-# parser of "Basic garbage" expects a colon, and PHP logs each body over its own limit.
+# Messages that the stub does not cause: WordPress 6.1's HTTP client and SQLite integration are older than PHP 8.2, and
+# WordPress 6.5 than PHP 8.4, its parser of "Basic garbage" expects a colon, and PHP logs each body over its own limit.
 NOT_OURS = re.compile(
     r"Deprecated: .* in \S+/wp-includes/Requests/"
+    r"|Deprecated: .*Implicitly marking parameter .* in \S+/wp-(?:includes|admin)/"
     r"|Undefined array key 1 in \S+/wp-includes/load\.php"
     r"|Deprecated: .* in \S+/sqlite-database-integration/"
     r"|POST Content-Length of \d+ bytes exceeds"

@@ -19,7 +19,7 @@ import signal
 import subprocess
 import sys
 
-GRACE = 10.0
+GRACE = 60.0  # a database on a busy machine takes its time to write everything
 
 
 def supervise(number: int, command: list[str], folder: str | None) -> int:
