@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from core.store.sites.sites import Site
     from core.wordpress.sync_client import SiteInfo, SyncClient
     from core.wordpress.sync_operations import PostReport
+
+T = TypeVar("T")
 
 _WORKERS = 16  # most of the time they wait, for the site or the commit
 # Sites that answer late have workers of their own, so that they delay no others. An attempt that takes longer than
@@ -194,16 +196,14 @@ class MirrorWorker:
         """Write the claimed posts of one site, and store the results. Blocks."""
         until = time.monotonic() + self.lease_seconds
         try:
-            with self.store.reading() as connection:
-                site = sites.load(connection, claims[0].site_id, self.store.sealer)
-                started_at = self._now(connection)
-                tasks = self._tasks(connection, site, claims, now=started_at)
+            site, started_at, tasks = self._repeat(partial(self._read, claims), until=until)
         except UnknownSiteError:  # the site was removed while the posts waited, and its posts with it
             self._clients.drop(claims[0].site_id)
             return
         leaving = [claim for claim, task in zip(claims, tasks, strict=True) if moves_to_trash(task)]
         if leaving:
-            self.store.write(partial(_mark_trashed, leaving=leaving))
+            mark = partial(_mark_trashed, leaving=leaving)
+            self._repeat(partial(self.store.write, mark), until=until)
         slot = self._request_slot(site.id)
         # Where the site takes that long for earlier requests, the claims expire, and the posts are claimed again.
         if not slot.acquire(timeout=self.lease_seconds / 4):
@@ -221,7 +221,8 @@ class MirrorWorker:
         ]
         self._log(done)
         told = _Told(client.take_written(), client.changes, client.info)
-        self._write_results(partial(self._settle, site=site, done=done, told=told), until=until)
+        settle = partial(self._settle, site=site, done=done, told=told)
+        self._repeat(partial(self.store.write, settle), until=until)
         client.acknowledge(told.changes)
         self._clients.give_back(site, client)
         if any(isinstance(result, PlanResult) and result.sent_request for result in results):
@@ -237,23 +238,35 @@ class MirrorWorker:
         logged = done if logger.is_enabled_for(logging.INFO) else faults
         if not logged:
             return
-        with self.store.reading() as connection:
+        trace_ids: dict[int, list[str]] = {}
+        with (
+            contextlib.suppress(StoreUnavailableError),
+            self.store.reading() as connection,
+        ):  # results come first
             for item in logged:
                 claim = item.claim
-                trace_ids = delivery.trace_ids_of_write(connection, claim.site_id, claim.number, at=item.at)
-                _log_attempt(item, trace_ids)
+                trace_ids[claim.number] = delivery.trace_ids_of_write(
+                    connection, claim.site_id, claim.number, at=item.at
+                )
+        for item in logged:
+            _log_attempt(item, trace_ids.get(item.claim.number, []))
 
-    def _write_results(self, settle: Callable[[Connection], None], *, until: float) -> None:
-        """Store results, repeating it while the database is unavailable, until the claims expire."""
+    def _repeat(self, call: Callable[[], T], *, until: float) -> T:
+        """Call a function; again while the database is unavailable, until the claims expire."""
         while True:
             try:
-                self.store.write(settle)
+                return call()
             except StoreUnavailableError:
                 if self.thread.stopping.is_set() or time.monotonic() > until:
                     raise
                 self.thread.stopping.wait(_RETRY_SECONDS)
-            else:
-                return
+
+    def _read(self, claims: Sequence[Claim]) -> tuple[Site, int, list[PlanTask]]:
+        """Return the site of claims, the time, and what is to be done there. Raises: UnknownSiteError."""
+        with self.store.reading() as connection:
+            site = sites.load(connection, claims[0].site_id, self.store.sealer)
+            now = self._now(connection)
+            return site, now, self._tasks(connection, site, claims, now=now)
 
     def _tasks(
         self, connection: Connection, site: Site, claims: Sequence[Claim], *, now: int

@@ -2,16 +2,17 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
-from core.errors import Fault, SiteFaultError
+from core.errors import Fault, SiteFaultError, StoreUnavailableError
 from core.model.rules import Rules
 from core.pipeline.fold_worker import FoldWorker
 from core.pipeline.mirror_worker import _WORKERS, PER_SITE, MirrorWorker, retry_delay
@@ -297,6 +298,50 @@ class TestMeanwhile:
         assert bench.work() == 1
         assert len(bench.doubles["s1"].posts) == 1
         assert bench.row(1).state == "synced"
+
+
+class TestDatabaseUnavailable:
+    """As many threads read as there are connections for, on a busy machine."""
+
+    @pytest.fixture
+    def fail_reads(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[bool]], None]:
+        """Let some of the next reads fail, by their order, and none after them."""
+
+        def fail(fails: Sequence[bool]) -> None:
+            waiting, read = iter(fails), store.reading
+
+            @contextmanager
+            def reading() -> Iterator[Connection]:
+                if next(waiting, False):
+                    raise StoreUnavailableError("No connection is free.")
+                with read() as connection:
+                    yield connection
+
+            monkeypatch.setattr(store, "reading", reading)
+
+        return fail
+
+    def test_a_post_is_read_again_in_place_of_waiting_for_its_lease(
+        self, bench: Bench, fail_reads: Callable[[Sequence[bool]], None], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        waited: list[float | None] = []
+        monkeypatch.setattr(bench.mirror.thread.stopping, "wait", waited.append)
+        bench.happens(1)
+        claims = bench.claim()
+        fail_reads([True, True])
+        bench.mirror.mirror(claims)
+        assert (bench.titles(), len(waited)) == (["Choir"], 2)
+        assert (bench.row(1).written, bench.row(1).lease_until) == (1, 0)
+
+    def test_the_log_costs_no_result(
+        self, bench: Bench, fail_reads: Callable[[Sequence[bool]], None]
+    ) -> None:
+        bench.happens(1)
+        claims = bench.claim()
+        fail_reads([False, True])  # the second is for the log
+        bench.fail_with(Fault.REFUSED)
+        bench.mirror.mirror(claims)
+        assert (bench.row(1).fault, bench.row(1).lease_until) == (Fault.REFUSED, 0)
 
 
 class TestFaultOfTheSite:
