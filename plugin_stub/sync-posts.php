@@ -66,6 +66,7 @@ function zoombridge_sync_read_rows( array $ids ): array {
 		array_values( zoombridge_sync_meta_keys() ),
 		ZOOMBRIDGE_SYNC_OWN_METAS,
 		array_keys( ZOOMBRIDGE_TWINS ),
+		ZOOMBRIDGE_DATE_METAS,
 		array( '_wp_trash_meta_status', '_meeting_zoom_start_url' )
 	);
 	$places = implode( ',', array_fill( 0, count( $keys ), '%s' ) );

@@ -699,6 +699,25 @@ class TestWrite:
         ]
         assert titles == [unescape(title) for title in made]
 
+    def test_dates_by_which_lists_are_selected_are_written_and_removed_with_the_start(
+        self, sync: SyncClient, number: str, neighbour: Neighbour
+    ) -> None:
+        post = make(sync, number, metas={"set": {"start_date_utc": "2026-12-03 10:00:00"}})
+
+        def end() -> list[str]:
+            found: list[str] = sync.site.php("return get_post_meta($post, '_zoombridge_end');", post=post)
+            return found
+
+        assert end() == ["2026-12-03 11:00:00"]
+        neighbour(
+            "add_filter('update_post_metadata', static function ($check, $post_id, $key) {"
+            "  if ('_zoombridge_end' === $key) { throw new Exception('It stands already.'); }"
+            "  return $check; }, 10, 3);"
+        )
+        assert sync.send(sync.target("write", number, post, metas={"set": {"revision": 9}})).result["ok"]
+        sync.send(sync.target("write", number, post, metas={"remove": ["start_date_utc"]}))
+        assert end() == []
+
     def test_replaces_the_title_of_a_page_that_the_bridge_did_not_make(
         self, sync: SyncClient, number: str
     ) -> None:
