@@ -745,7 +745,9 @@ function zoombridge_sync_merge( string $name, string $stored, $changes ) {
  * @return void
  */
 function zoombridge_sync_set_metas( int $post_id, array $metas, array $stored ): void {
-	foreach ( $metas as $key => $value ) {
+	$private = array_flip( array_merge( ZOOMBRIDGE_SYNC_OWN_METAS, ZOOMBRIDGE_DATE_METAS ) );
+	zoombridge_sync_set_private_metas( $post_id, array_intersect_key( $metas, $private ), $stored );
+	foreach ( array_diff_key( $metas, $private ) as $key => $value ) {
 		$before = $stored[ $key ] ?? null;
 		if ( zoombridge_sync_raw( $value ) === $before ) {
 			continue;
@@ -757,6 +759,40 @@ function zoombridge_sync_set_metas( int $post_id, array $metas, array $stored ):
 			zoombridge_set_meta( $post_id, $key, $value );
 		}
 	}
+}
+
+/**
+ * Writes metas that only this plugin reads, but for those that have their value: a query each, and no hooks of others.
+ *
+ * @since 0.3.0
+ *
+ * @param int   $post_id ID of the post.
+ * @param array $metas   Texts by key; null removes the meta.
+ * @param array $stored  Raw values by key, as they stand.
+ * @return void
+ */
+function zoombridge_sync_set_private_metas( int $post_id, array $metas, array $stored ): void {
+	global $wpdb;
+	// phpcs:disable WordPress.DB -- The cache is emptied below.
+	foreach ( $metas as $key => $value ) {
+		$before = $stored[ $key ] ?? null;
+		$where  = array(
+			'post_id'  => $post_id,
+			'meta_key' => $key,
+		);
+		if ( $value === $before ) {
+			continue;
+		}
+		if ( null === $value ) {
+			$wpdb->delete( $wpdb->postmeta, $where );
+		} elseif ( null === $before ) {
+			$wpdb->insert( $wpdb->postmeta, $where + array( 'meta_value' => $value ) );
+		} else {
+			$wpdb->update( $wpdb->postmeta, array( 'meta_value' => $value ), $where );
+		}
+	}
+	// phpcs:enable WordPress.DB
+	wp_cache_delete( $post_id, 'post_meta' );
 }
 
 /**

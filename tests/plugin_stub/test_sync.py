@@ -710,9 +710,10 @@ class TestWrite:
 
         assert end() == ["2026-12-03 11:00:00"]
         neighbour(
-            "add_filter('update_post_metadata', static function ($check, $post_id, $key) {"
-            "  if ('_zoombridge_end' === $key) { throw new Exception('It stands already.'); }"
-            "  return $check; }, 10, 3);"
+            "add_filter('query', static function ($sql) {"
+            "  if (preg_match('/^(INSERT|UPDATE) .*_zoombridge_end/s', $sql)) {"
+            "    throw new Exception('It stands already.');"
+            "  } return $sql; });"
         )
         assert sync.send(sync.target("write", number, post, metas={"set": {"revision": 9}})).result["ok"]
         sync.send(sync.target("write", number, post, metas={"remove": ["start_date_utc"]}))
