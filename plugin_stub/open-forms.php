@@ -5,7 +5,7 @@
  * The classic form carries digests of title and text, as they were when it was opened. The block editor sends a title
  * only where it was changed; a script keeps it from sending a text that was not. Quick edit sends the title that the
  * list shows, and carries digests of those. An autosave sends what its screen shows; of what the bridge has replaced,
- * the post has the hash.
+ * the post has the hashes.
  *
  * @package Zoom_WordPress_Bridge
  * @since 0.2.0
@@ -151,8 +151,11 @@ function zoombridge_keep_replaced( $data, $postarr ) {
 	}
 	$wrote = zoombridge_sync_wrote_parts( $row );
 	foreach ( array( 'post_title', 'post_content' ) as $index => $column ) {
-		$is_replaced = zoombridge_replaced_hash( wp_unslash( $data[ $column ] ) ) === $wrote[ 3 + $index ];
-		if ( $is_replaced && zoombridge_sync_text_hash( $row[ $column ] ) === $wrote[ $index ] ) {
+		$hash   = zoombridge_replaced_hash( wp_unslash( $data[ $column ] ) );
+		$is_our = 'post_title' === $column
+			? zoombridge_sync_is_bridges_title( $row )
+			: zoombridge_sync_text_hash( $row[ $column ] ) === $wrote[ $index ];
+		if ( $is_our && in_array( $hash, explode( '-', $wrote[ 3 + $index ] ), true ) ) {
 			$data[ $column ] = wp_slash( $row[ $column ] );
 		}
 	}

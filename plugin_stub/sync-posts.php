@@ -19,6 +19,9 @@ const ZOOMBRIDGE_SYNC_OWN_METAS = array(
 	'_zoombridge_wrote',
 );
 
+// Eight hashes of 16 characters, and what is between them.
+const ZOOMBRIDGE_REPLACED_LENGTH = 135;
+
 /**
  * Returns the keys of the metas that the bridge writes, by name.
  *
@@ -297,8 +300,8 @@ function zoombridge_sync_zooms_title( array $row ): string {
  * @param array $fields Columns that are written.
  * @param array $row    The post before.
  * @return string Parts, separated by dots: hashes of title and content, that of a text which the bridge never wrote is
- *                empty; the hash of the title, where another plugin stored another than was written; hashes of title
- *                and content before the bridge last changed them.
+ *                empty; the hash of the title, where another plugin stored another than was written; hashes of the
+ *                titles, and of the contents, that the bridge replaced, the newest first.
  */
 function zoombridge_sync_wrote( array $fields, array $row ): string {
 	$wrote = zoombridge_sync_wrote_parts( $row );
@@ -308,7 +311,9 @@ function zoombridge_sync_wrote( array $fields, array $row ): string {
 		}
 		$wrote[ $index ] = zoombridge_sync_text_hash( $fields[ $column ] );
 		if ( $row['ID'] && $fields[ $column ] !== $row[ $column ] ) {
-			$wrote[ 3 + $index ] = zoombridge_replaced_hash( $row[ $column ] );
+			$replaced = array( zoombridge_replaced_hash( $row[ $column ] ), $wrote[ 3 + $index ] );
+
+			$wrote[ 3 + $index ] = substr( trim( implode( '-', $replaced ), '-' ), 0, ZOOMBRIDGE_REPLACED_LENGTH );
 		}
 	}
 	if ( isset( $fields['post_title'] ) ) {
@@ -363,6 +368,26 @@ function zoombridge_sync_record_title( array $fields, array $titles, array $row 
 	$metas    = array( '_zoombridge_wrote' => implode( '.', $wrote ) );
 	zoombridge_sync_set_metas( $row['ID'], $metas, $row['metas'] );
 	return array( 'metas' => $metas + $row['metas'] ) + $row;
+}
+
+/**
+ * Returns a function that records the title that another plugin has stored, before the transaction ends: whatever dies
+ * after it, that title is no editor's.
+ *
+ * @since 0.3.0
+ *
+ * @param array $fields  Columns that are written.
+ * @param int   $post_id Optional. ID of the post. Default 0: a new one.
+ * @return callable The function. It takes the post, as it is stored.
+ */
+function zoombridge_sync_title_recorder( array $fields, int $post_id = 0 ): callable {
+	return static function ( $post ) use ( $fields, $post_id ): void {
+		$is_it = 'zoom-meetings' === $post->post_type && in_array( $post_id, array( 0, $post->ID ), true );
+		if ( $is_it && isset( $fields['post_title'] ) && $post->post_title !== $fields['post_title'] ) {
+			$titles = array( zoombridge_sync_text_hash( $post->post_title ) );
+			zoombridge_sync_record_title( $fields, $titles, zoombridge_sync_post( $post->ID ) );
+		}
+	};
 }
 
 /**

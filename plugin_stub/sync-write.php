@@ -145,20 +145,24 @@ function zoombridge_sync_recorded_metas( array $operation, array $row ): array {
  *
  * @since 0.2.0
  *
- * @param callable $write The function. What it has written is undone if it throws an exception.
+ * @param callable      $write  The function. What it has written is undone if it throws an exception.
+ * @param callable|null $finish Optional. Called with the post whose row is written, before the end of the transaction.
  * @return mixed What the function returns.
  */
-function zoombridge_sync_together( callable $write ) {
+function zoombridge_sync_together( callable $write, ?callable $finish = null ) {
 	global $wpdb;
-	$commit = static function () use ( &$commit ): void {
+	$commit = static function ( $new_status = '', $old_status = '', $post = null ) use ( &$commit, $finish ): void {
 		remove_action( 'transition_post_status', $commit, PHP_INT_MIN );
+		if ( $finish && $post ) {
+			$finish( $post );
+		}
 		zoombridge_sync_end_transaction( 'COMMIT' );
 	};
 	$wpdb->query( 'START TRANSACTION' ); // phpcs:ignore WordPress.DB.DirectDatabaseQuery
 	zoombridge_sync_is_in_transaction( true );
 	// First of all: no other request takes over the lock before the end, and SQLite waits for its turn only here.
 	zoombridge_renew_locks();
-	add_action( 'transition_post_status', $commit, PHP_INT_MIN );
+	add_action( 'transition_post_status', $commit, PHP_INT_MIN, 3 );
 	try {
 		$result = $write();
 		$commit();
@@ -288,7 +292,7 @@ function zoombridge_sync_insert( array $operation, array $fields, array $metas )
 		return zoombridge_sync_require_id( wp_insert_post( $post, true ) );
 	};
 	try {
-		return zoombridge_sync_together( $insert );
+		return zoombridge_sync_together( $insert, zoombridge_sync_title_recorder( $fields ) );
 	} finally {
 		remove_action( 'transition_post_status', $insert_metas, PHP_INT_MIN );
 	}
@@ -479,8 +483,8 @@ function zoombridge_sync_write( array $operation, int $epoch, array $row ): arra
 		}
 	};
 	$titles = zoombridge_sync_titles_stored(
-		static function () use ( $change ): void {
-			zoombridge_sync_together( $change );
+		static function () use ( $change, $fields, $row ): void {
+			zoombridge_sync_together( $change, zoombridge_sync_title_recorder( $fields, $row['ID'] ) );
 		}
 	);
 	$row    = zoombridge_sync_record( $operation, $epoch, $row['ID'] );

@@ -60,6 +60,7 @@ _WORKERS = 16  # most of the time they wait, for the site or the commit
 # this becomes one of theirs, and so do the next ones of its site, until one is quicker. A site of which no attempt has
 # ended yet gets one at a time: after a start, slow sites would take all workers.
 _SLOW_SECONDS = 1.0
+_SLOW_SECONDS_A_POST = 0.05  # besides, of a batch
 _SLOW_WORKERS = 16
 PER_SITE = 2  # concurrent requests: WordPress hosts run few workers, and visitors need them
 # Batches that are claimed and rendered meanwhile, so that the site does not wait for the bridge.
@@ -196,14 +197,16 @@ class MirrorWorker:
         """Write the claimed posts of one site, and store the results. Blocks."""
         until = time.monotonic() + self.lease_seconds
         try:
-            site, started_at, tasks = self._repeat(partial(self._read, claims), until=until)
+            # Early enough that the claims last until the posts are written.
+            read_until = time.monotonic() + self.lease_seconds / 4
+            site, started_at, tasks = self._repeat(partial(self._read, claims), until=read_until)
         except UnknownSiteError:  # the site was removed while the posts waited, and its posts with it
             self._clients.drop(claims[0].site_id)
             return
         leaving = [claim for claim, task in zip(claims, tasks, strict=True) if moves_to_trash(task)]
         if leaving:
             mark = partial(_mark_trashed, leaving=leaving)
-            self._repeat(partial(self.store.write, mark), until=until)
+            self._repeat(partial(self.store.write, mark), until=read_until)
         slot = self._request_slot(site.id)
         # Where the site takes that long for earlier requests, the claims expire, and the posts are claimed again.
         if not slot.acquire(timeout=self.lease_seconds / 4):
@@ -214,7 +217,10 @@ class MirrorWorker:
             results = run_plans(client, tasks)
         finally:
             slot.release()
-        milliseconds = round((time.monotonic() - clock) * 1000)
+        seconds = time.monotonic() - clock
+        with self._guard:
+            self._took_long[site.id] = seconds > _SLOW_SECONDS + len(claims) * _SLOW_SECONDS_A_POST
+        milliseconds = round(seconds * 1000)
         done = [
             _Attempt(claim, task, result, started_at, milliseconds)
             for claim, task, result in zip(claims, tasks, results, strict=True)
@@ -452,7 +458,6 @@ class MirrorWorker:
                 self._batches[site_id].remove(claimed_at)
                 if not self._batches[site_id]:
                     del self._batches[site_id]
-                self._took_long[site_id] = time.monotonic() - claimed_at > _SLOW_SECONDS
             self.wake()
 
     def _now(self, connection: Connection) -> int:

@@ -276,7 +276,7 @@ def _update(task: PlanTask, *, status: str | None = None, now: SitePost | None =
     try:
         base, now = yield from _read_base(task, written.post_id, now)
         changes |= _title_changes(task, base, now)
-        topic = wanted.topic if task.meeting.topic else base.topic
+        topic = wanted.topic if task.meeting.topic or task.returns_title else base.topic
         ticks, new_ticks = _choose(base.ticks, wanted.ticks, now)
         if _digest(wanted.field) != base.field or new_ticks:
             changes["zoombridge"] = {**_ticked(wanted.field, new_ticks), "revision": task.revision}
@@ -297,7 +297,7 @@ def _update(task: PlanTask, *, status: str | None = None, now: SitePost | None =
     except SiteFaultError as error:
         if error.fault is Fault.POST_MISSING:
             return (yield from _find_again(task))
-        if error.fault is Fault.REFUSED and "keep_title" in changes:
+        if error.fault is Fault.REFUSED and not error.unsure and "keep_title" in changes:
             return (yield from _update_after_reading(task, written.post_id, status))
         raise
     if "content" in changes:

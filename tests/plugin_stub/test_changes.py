@@ -145,6 +145,7 @@ class TestOlderScreens:
             )
             return stands
 
+        sync.send(sync.target("write", number, post, title="Water", content="<p>Cool</p>"))
         sync.send(sync.target("write", number, post, title="Coffee", content="<p>Cold</p>\n"))
         assert autosaved(title="Tea", content="Typed") == ["Coffee", "Typed"]
         sync.send(sync.target("write", number, post, content="<p>Warm</p>\n"))

@@ -677,6 +677,33 @@ class TestWrite:
         result = sync.send({"op": "read", "post": post}).result
         assert (result["state"]["title"], result["editors_title"]) == ("[Z] Milk", False)
 
+    @pytest.mark.parametrize("title", ["Tea", "Coffee"])
+    def test_nor_is_it_where_a_plugin_dies_after_that(
+        self, sync: SyncClient, number: str, neighbour: Neighbour, title: str
+    ) -> None:
+        neighbour(
+            "add_filter('wp_insert_post_data', static function ($data) {"
+            "  $data['post_title'] = '[Z] ' . str_replace('[Z] ', '', $data['post_title']); return $data; } );"
+            "add_action('save_post_zoom-meetings', static function ($id, $post) {"
+            f"  if ('[Z] {title}' === $post->post_title) {{ throw new Exception('Sorry.'); }} }}, 10, 2);"
+        )
+
+        def post() -> int:
+            [found] = sync.send({"op": "find", "numbers": [number]}).result["posts"][number]
+            made: int = found["post"]
+            return made
+
+        for topic in ("Tea", "Coffee", "Milk"):
+            metas = {"lay_over": {"details": json.dumps({"topic": topic})}}
+            asked: dict[str, Any] = {"title": topic, "metas": metas}
+            if topic == "Tea":
+                result = sync.send(sync.write(number, **asked)).results[0]
+            else:
+                result = sync.send(sync.target("write", number, post(), keep_title=True, **asked)).results[0]
+            assert result["ok"] is (topic != title)
+            read = sync.send({"op": "read", "post": post()}).result
+            assert (read["state"]["title"], read["editors_title"]) == (f"[Z] {topic}", False)
+
     def test_zooms_title_is_as_the_bridge_makes_it(self, sync: SyncClient) -> None:
         topics = [
             "A\x07B",

@@ -332,6 +332,15 @@ class TestUpdate:
         shown.site.posts.clear()
         assert shown(meeting(topic="Orchestra")) == "detached"
 
+    def test_what_may_have_been_done_stays_in_doubt(self, shown: Bench) -> None:
+        shown.site.on_operation = lambda one: (
+            fault(Fault.REFUSED, unsure=True) if isinstance(one, UpdatePost) else None
+        )
+        with pytest.raises(SiteFaultError) as raised:
+            shown(meeting(topic="Orchestra"))
+        assert raised.value.unsure
+        assert len(shown.site.performed) == 1
+
     def test_what_another_plugin_refuses_stays_refused(self, shown: Bench) -> None:
         shown.site.on_operation = lambda one: fault(Fault.REFUSED) if isinstance(one, UpdatePost) else None
         with pytest.raises(SiteFaultError, match="refused"):
@@ -356,6 +365,8 @@ class TestUpdate:
         assert shown.site.only["title"] == "Theirs"
         shown(meeting(topic=""), returns_title=True)
         assert shown.site.only["title"] == "Zoom meeting"
+        shown(meeting())
+        assert shown.site.only["title"] == "Choir"
 
     def test_one_who_types_zooms_title_gives_it_back(self, shown: Bench) -> None:
         shown.site.only["title"] = "Theirs"
