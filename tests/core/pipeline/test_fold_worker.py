@@ -223,14 +223,14 @@ class TestThread:
         self, store: Store, site: Site, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         folded = threading.Event()
-        tried = threading.Event()
+        tried = threading.Semaphore(0)
         troubles: list[Exception] = [StoreUnavailableError("down"), ZeroDivisionError("a mistake of ours")]
         pending = log.pending_meetings
 
         def look(connection: Connection, *arguments: Any, **more: Any) -> Any:
             found = pending(connection, *arguments, **more)
             if found and troubles:
-                tried.set()
+                tried.release()
                 raise troubles.pop()
             return found
 
@@ -241,8 +241,7 @@ class TestThread:
             append(store, event(at=1, **TOPIC))
             for _ in range(2):
                 folding.wake()
-                assert tried.wait(600)
-                tried.clear()
+                assert tried.acquire(timeout=600)
             folding.wake()
             assert folded.wait(600)
         finally:
