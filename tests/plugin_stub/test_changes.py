@@ -11,7 +11,7 @@ from tests.conftest import STUB_SLUG
 from tests.plugin_stub.bridge_double import BridgeDouble
 from tests.plugin_stub.conftest import VCZAPI, sign_in
 from tests.plugin_stub.pairing import must_use
-from tests.plugin_stub.sync import SyncClient
+from tests.plugin_stub.sync import SyncClient, quick_edit
 from tests.wordpress import WordPress
 
 HELLO = {"op": "hello"}
@@ -81,25 +81,6 @@ def listed(sync: SyncClient, session: requests.Session) -> dict[str, str]:
     found = re.findall(r'name="(_inline_edit|zoombridge_listed)" value="([^"]*)"', page)
     assert len(found) == 2
     return dict(found)
-
-
-def quick_edit(
-    sync: SyncClient, session: requests.Session, fields: dict[str, str], post: int, title: str, **given: Any
-) -> requests.Response:
-    """Send quick edit's form of a list, with a title."""
-    form = {
-        "action": "inline-save",
-        "post_type": "zoom-meetings",
-        "post_ID": post,
-        "screen": "edit-zoom-meetings",
-        "post_view": "list",
-        "post_title": title,
-        "_status": "publish",
-        "post_author": 1,
-        **dict(zip(("aa", "mm", "jj", "hh", "mn", "ss"), (2026, "03", "02", 10, 0, 0), strict=True)),
-    }
-    address = f"{sync.site.url}/wp-admin/admin-ajax.php"
-    return session.post(address, data=form | fields | given, timeout=600)
 
 
 class TestOlderScreens:

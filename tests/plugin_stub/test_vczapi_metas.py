@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.plugin_stub.pairing import must_use
+from tests.plugin_stub.sync import quick_edit
 from tests.plugin_stub.vczapi import manage, sync
 from tests.wordpress.vczapi_site import NUMBER, VczapiSite, details
 
@@ -228,18 +229,7 @@ class TestOtherWays:
         before = stored(vczapi, post)
         nonce = re.search(r'name="_inline_edit" value="(\w+)"', vczapi.list_screen())
         assert nonce is not None
-        form = {
-            "action": "inline-save",
-            "post_type": "zoom-meetings",
-            "post_ID": post,
-            "screen": "edit-zoom-meetings",
-            "post_view": "list",
-            "_inline_edit": nonce[1],
-            "post_title": "Another title",
-            "_status": "publish",
-            "post_author": 1,
-        }
-        answer = vczapi.session.post(f"{vczapi.site.url}/wp-admin/admin-ajax.php", data=form, timeout=600)
+        answer = quick_edit(sync, vczapi.session, {"_inline_edit": nonce[1]}, post, "Another title")
 
         assert "Another title" in answer.text
         assert (stored(vczapi, post), vczapi.changes()) == (before, [])
