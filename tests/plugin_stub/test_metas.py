@@ -148,6 +148,25 @@ class TestWritten:
         assert write(sync, number, post, html=None, revision=None)["html"] is None
         assert stored(sync.site, post, "_zoombridge_revision") == "there are 0"
 
+    def test_each_meta_that_a_write_compares_is_read(self, sync: SyncClient) -> None:
+        unread, foreign = sync.site.php(
+            """
+            $keys = array_merge(
+                array_values( zoombridge_sync_meta_keys() ), ZOOMBRIDGE_SYNC_OWN_METAS,
+                array_keys( ZOOMBRIDGE_TWINS ), ZOOMBRIDGE_DATE_METAS,
+                [ '_wp_trash_meta_status', '_meeting_zoom_start_url' ]
+            );
+            $post = wp_insert_post( [ 'post_type' => 'zoom-meetings', 'post_title' => 'A meeting' ] );
+            foreach ( array_merge( $keys, [ '_elementor_data', 'zoom' ] ) as $key ) {
+                add_post_meta( $post, $key, 'a value' );
+            }
+            $read = array_keys( zoombridge_sync_post( $post )['metas'] );
+            return [ array_values( array_diff( $keys, $read ) ), array_intersect( [ '_elementor_data', 'zoom' ], $read ) ];
+            """
+        )
+        assert unread == []
+        assert foreign == []
+
     def test_post_made_by_hand_has_none(self, sync: SyncClient) -> None:
         post = sync.site.rest("POST", POSTS, json={"title": "By hand"}).json()["id"]
 
