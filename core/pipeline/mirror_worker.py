@@ -226,12 +226,13 @@ class MirrorWorker:
             for claim, task, result in zip(claims, tasks, results, strict=True)
         ]
         self._log(done)
-        told = _Told(client.take_written(), client.changes, client.info)
+        has_answered = any(isinstance(result, PlanResult) and result.sent_request for result in results)
+        told = _Told(client.take_written(), client.changes, client.info if has_answered else None)
         settle = partial(self._settle, site=site, done=done, told=told)
         self._repeat(partial(self.store.write, settle), until=until)
         client.acknowledge(told.changes)
         self._clients.give_back(site, client)
-        if any(isinstance(result, PlanResult) and result.sent_request for result in results):
+        if has_answered:
             if not site.home:  # until such an answer, the client's is a guess
                 self.store.write(partial(sites.save_home, site_id=site.id, home=client.home))
             self.on_success(site)

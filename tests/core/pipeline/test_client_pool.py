@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from core.pipeline.client_pool import ClientPool
+from core.pipeline.client_pool import LONGEST_IDLE_SECONDS, ClientPool
+from tests.core.clock import Clock
 
 if TYPE_CHECKING:
     from core.store.sites.sites import Site
@@ -77,3 +78,29 @@ class TestClientPool:
         pool.give_back(site, first)
         pool.drop(site.id)
         assert [client.is_closed for client in connect.made] == [True, False]
+
+    def test_closes_what_nobody_has_used_for_long(self, site: Site) -> None:
+        """The site may have been removed: nobody asks for its clients again."""
+        clock, connect = Clock(), Connecting()
+        pool = ClientPool(clock=clock)
+        other = replace(site, id="s2")
+        pool.give_back(site, pool.take(site, connect))
+        pool.give_back(site, pool.take(site, connect))
+        pool.give_back(other, pool.take(other, connect))
+        clock.now += LONGEST_IDLE_SECONDS / 2
+        pool.give_back(other, pool.take(other, connect))
+        clock.now += LONGEST_IDLE_SECONDS / 2 + 1
+        pool.give_back(other, pool.take(other, connect))
+        assert [client.is_closed for client in connect.made] == [True, False]
+        pool.take(site, connect)
+        assert len(connect.made) == 3
+
+    def test_closes_the_longest_idle_of_a_site_alone(self, site: Site) -> None:
+        clock, connect = Clock(), Connecting()
+        pool = ClientPool(clock=clock)
+        first, second = (pool.take(site, connect) for _ in range(2))
+        pool.give_back(site, first)
+        clock.now += LONGEST_IDLE_SECONDS + 1
+        pool.give_back(site, second)
+        assert [client.is_closed for client in connect.made] == [True, False]
+        assert pool.take(site, connect) is second

@@ -451,6 +451,21 @@ class TestPlugins:
             bench.work()
             assert (bench.site().check_due_at < next_at) is is_due
 
+    def test_are_not_those_that_an_earlier_answer_told_of(self, bench: Bench) -> None:
+        """A client that waited since is used where nothing has to be written, and a check has found others meanwhile."""
+        bench.happens(1)
+        bench.work()
+        bench.doubles["s1"].info = SiteInfo("0.2.0", None, False, True, None)
+        found = replace(bench.site(), vczapi=True)
+        bench.store.write(lambda connection: sites.record_check(connection, found))
+        next_at = 10**15
+        bench.store.write(partial(health.end_check, site_id="s1", epoch=1, claimed=0, now=5, next_at=next_at))
+        sent = bench.doubles["s1"].rounds
+        bench.happens(1, "meeting.updated")
+        bench.work()
+        assert bench.doubles["s1"].rounds == sent
+        assert bench.site().check_due_at == next_at
+
 
 class TestClient:
     def test_that_cannot_be_made_leaves_the_site_to_the_next_worker(self, bench: Bench) -> None:
