@@ -313,6 +313,8 @@ class Zoombridge_Sync_Run {
 		$post_ids   = array_values( $this->post_ids );
 		array_map( 'clean_post_cache', $post_ids );
 		if ( $post_ids ) {
+			// WordPress does it for posts that there are: lists cached during the deletion of others would name them.
+			wp_cache_set_posts_last_changed();
 			/**
 			 * Fires after the bridge wrote posts.
 			 *

@@ -1467,6 +1467,33 @@ class TestNeighbours:
         row, metas = raw(sync, post)
         assert (row["post_title"], row["post_content"], metas["_zoombridge_html"]) == ("New", "", "<p>2</p>")
 
+    def test_lists_cached_before_the_end_of_a_transaction_are_forgotten(
+        self, sync: SyncClient, neighbour: Neighbour, number: str
+    ) -> None:
+        """Visitors who read before that cache what stood before, and an object cache that lasts would keep it."""
+        neighbour(
+            "add_filter( 'query', function ( $query ) { if ( 'COMMIT' === $query ) {"
+            " $GLOBALS['cached_lists'] = wp_cache_get( 'last_changed', 'posts' ); } return $query; } );"
+            " add_action( 'zoombridge_written', function () {"
+            " $is_stale = wp_cache_get( 'last_changed', 'posts' ) === $GLOBALS['cached_lists'];"
+            " file_put_contents( WP_CONTENT_DIR . '/lists.txt', $is_stale ? 'stale' : 'new' ); }, PHP_INT_MAX );"
+        )
+        told = sync.site.directory / "wp-content/lists.txt"
+        begin = {"set": {"start_date_utc": "2036-03-24 18:00:00"}}
+        post = make(sync, number, metas=begin)
+        after = {"create": told.read_text(encoding="utf-8")}
+        for operation in (
+            sync.write(number, post, metas={"set": {"start_date_utc": "2036-03-25 18:00:00"}}),
+            sync.target("trash", number, post),
+            sync.target("restore", number, post),
+            sync.target("delete", number, post),
+        ):
+            told.unlink()
+            assert sync.send(operation).codes == ["ok"]
+            after[operation["op"]] = told.read_text(encoding="utf-8")
+        told.unlink()
+        assert after == dict.fromkeys(("create", "write", "trash", "restore", "delete"), "new")
+
     def test_stale_status_in_the_cache(self, sync: SyncClient, neighbour: Neighbour, number: str) -> None:
         post = make(sync, number)
         sync.send(sync.target("trash", number, post))
