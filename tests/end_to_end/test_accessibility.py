@@ -365,6 +365,17 @@ class TestEveryFault:
             look(page, frame, path, response, statuses=(404,))
             look_without_script(plain, address)
 
+    def test_of_a_form_from_elsewhere(self, new: Pair, page: Page) -> None:
+        """It is refused on a page of its own, whoever is signed in."""
+        frame = InBrowser(new)
+        frame.enter(page)
+        path = "/settings/retention"
+        page.goto("about:blank")
+        page.set_content(f'<form method="post" action="{frame.address(path)}"><button>Save</button></form>')
+        with page.expect_navigation() as navigation:
+            page.get_by_role("button").click()
+        look(page, frame, path, navigation.value, statuses=(403,))
+
 
 class TestKeyboard:
     def test_skip_link_leads_past_the_tabs(self, busy: Pair, page: Page) -> None:

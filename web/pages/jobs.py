@@ -85,7 +85,7 @@ class JobHandler(PageHandler):
                 previous=page - 1,
                 next=page + 1 if len(results) > _ON_A_PAGE else 0,
             )
-        self.show("pages/job.jinja", view)
+        self.show("pages/job.jinja", view, current=view.labels.path)
 
     async def post(self, number: str) -> None:
         """Stop or resume the job, if that is still possible."""

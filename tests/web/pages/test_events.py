@@ -497,6 +497,8 @@ class TestJob:
         (bar,) = page.all("progress")
         assert (bar["max"], bar["value"]) == ("340", "120")
         assert door.path(link(answer, "Refresh")) == f"/jobs/{job_id}"
+        (tab,) = [one for one in page.all("a") if one.get("aria-current") == "page"]
+        assert door.path(tab["href"] or "") == "/events", "the tab of what the job is about"
 
     @both_stores
     def test_is_stopped_and_gone_on_with(self, door: Door, full: Store, job_id: int) -> None:
