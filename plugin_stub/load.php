@@ -42,7 +42,7 @@ require_once __DIR__ . '/vczapi.php';
 require_once __DIR__ . '/vczapi-versions.php';
 require_once __DIR__ . '/vczapi-pro.php';
 require_once __DIR__ . '/vczapi-posts.php';
-require_once __DIR__ . '/vczapi-twins.php';
+require_once __DIR__ . '/vczapi-next.php';
 require_once __DIR__ . '/vczapi-visitors.php';
 require_once __DIR__ . '/vczapi-page.php';
 require_once __DIR__ . '/vczapi-metas.php';

@@ -1,6 +1,6 @@
 <?php
 /**
- * The metas of VCZAPI's next generation: the same data under other keys, kept in step with what the bridge writes.
+ * The twins, metas of VCZAPI's next generation: the same data under other keys, in step with what the bridge writes.
  *
  * The next generation (4.7.0, read but never run) sends every save by REST to Zoom, and creates a meeting there if a
  * post lacks `vczapi_meeting_id`. So every write of the bridge leaves that one behind, on any site: the plugin may be
