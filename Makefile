@@ -11,7 +11,7 @@ help: ## List the commands
 setup: ## Install everything development needs: programs (Debian, Ubuntu), .venv, WordPress
 	bin/setup test
 
-check: ## Run the linters and core's tests on SQLite, in a minute; starts no server
+check: ## Run the linters and core's tests on SQLite, in a minute or two; starts no server
 	bin/setup check
 	$(BIN)/python -m tests.check
 

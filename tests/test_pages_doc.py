@@ -20,3 +20,16 @@ def test_every_picture_exists_and_is_small() -> None:
     assert files
     assert [path.name for path in files if not path.exists()] == []
     assert sum(path.stat().st_size for path in (DOCS / "pictures").glob("*.png")) < 5_300_000
+
+
+def test_documents_call_pages_by_their_names() -> None:
+    """Those of the bridge, which pages.md has as headings, and *Plugins* of WordPress."""
+    known = {*re.findall(r"^## (.+)$", TEXT, re.MULTILINE), "Plugins"}
+    documents = [DOCS.parent / "README.md", DOCS.parent / "SECURITY.md", *sorted(DOCS.glob("*.md"))]
+    named = {
+        (document.name, name)
+        for document in documents
+        for name in re.findall(r"\bpage\s+\*([^*]+)\*", document.read_text(encoding="utf-8"))
+    }
+    assert ("runbook.md", "Zoom accounts") in named
+    assert {(document, name) for document, name in named if name not in known} == set()

@@ -42,7 +42,7 @@ _FINDINGS = {
 
 @click.group()
 def account() -> None:
-    """Manage Zoom API credentials.
+    """Manage Zoom accounts: API credentials, and grants to sites.
 
     Each Zoom account has a Server-to-Server OAuth app, whose credentials let the bridge read its meetings.
     """

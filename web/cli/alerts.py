@@ -35,7 +35,7 @@ def alerts() -> None:
 def list_(as_json: bool, instance: Instance) -> None:
     """List the channels that send alerts.
 
-    Shows what became of the last message of each channel.
+    Shows the result of the last message of each channel.
     """
     found = instance.call(api.ALERT_CHANNELS, api.NoArguments())
     if as_json:
@@ -134,7 +134,7 @@ def add(
 def test(context: click.Context, name: str, instance: Instance) -> None:
     """Send a test message by the channel NAME.
 
-    Ends with status 1 where it is not accepted.
+    Exits with status 1 if it is not accepted.
     """
     tested = instance.call(api.ALERT_TEST, api.AlertChannelRequest(name=name))
     click.echo(f"{tested.name}: {'delivered' if tested.delivered else 'FAILED'}. {tested.outcome}")

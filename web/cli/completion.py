@@ -16,7 +16,7 @@ def completion(context: click.Context, shell: str) -> None:
 
     \b
     bash: zoombridge completion bash > ~/.local/share/bash-completion/completions/zoombridge
-    zsh:  zoombridge completion zsh > a folder of $fpath, as _zoombridge
+    zsh:  zoombridge completion zsh > "${fpath[1]}/_zoombridge"
     fish: zoombridge completion fish > ~/.config/fish/completions/zoombridge.fish
     """  # noqa: D301 -- \b is click's mark of a paragraph that is not wrapped
     made = _SHELLS[shell](context.find_root().command, {}, "zoombridge", "_ZOOMBRIDGE_COMPLETE")

@@ -101,7 +101,7 @@ def install(
 @service.command()
 @_user_option
 def status(for_user: bool) -> None:
-    """Show whether the service is installed, enabled and active. Exit status 1 where it is not active."""
+    """Show whether the service is installed, enabled and active. Exits with status 1 if it is not active."""
     is_active = True
     for unit in (SERVICE, SOCKET):
         said = _run(

@@ -220,7 +220,7 @@ def tag(
 def check(context: click.Context, site: str, as_json: bool, instance: Instance) -> None:
     """Check the connection to SITE (its address or ID).
 
-    Checks both directions, and ends with status 1 where one fails; a warning is no failure.
+    Checks both directions, and exits with status 1 if one fails; a warning is no failure.
     """
     checks = instance.call(api.SITE_CHECK, api.SiteRequest(site=site))
     if as_json:
@@ -284,7 +284,7 @@ def withdraw_address(
 ) -> None:
     """Withdraw the address that is offered to each SITE.
 
-    SITE is an address or ID. Its administrators are not asked any more, and the site goes on to call the former address.
+    SITE is an address or ID. Its administrators are not asked any more, and the site goes on calling the former address.
     Sites to which none is offered are skipped.
     """
     withdrawn = (

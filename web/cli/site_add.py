@@ -111,8 +111,8 @@ def confirm(site: str, *, yes: bool, instance: Instance) -> None:
 def allow(site: str, *, yes: bool, instance: Instance) -> None:
     """Allow private addresses of sites.
 
-    A site may have an address inside a network, which the bridge does not call before it is allowed. SITE is the
-    site's address; without it, each that is asked about. To allow whole networks, use `serve --allow-network`.
+    The bridge does not call an address inside a network before it is allowed. SITE is the site's address; without it,
+    you are asked about each address that waits. To allow whole networks, use `serve --allow-network`.
     """
     asked = [
         one

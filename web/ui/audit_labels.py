@@ -50,7 +50,7 @@ ACTIONS = {
     Action.CODE_ISSUED: _("Pairing code created"),
     Action.CODE_CANCELLED: _("Pairing code cancelled"),
     Action.PAIRING_REQUESTED: _("Pairing code used"),
-    Action.PAIRING_REFUSED: _("Site rejected"),
+    Action.PAIRING_REFUSED: _("Site refused"),
     Action.SITE_CONNECTED: _("Site connected"),
     Action.SITE_REMOVED: _("Site disconnected"),
     Action.SITE_MOVED: _("Site moved"),
