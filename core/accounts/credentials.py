@@ -56,7 +56,7 @@ def add_account(
     name: str,
     plan: Plan,
     site_ids: Sequence[str],
-    reconcile_hours: int = zoom_credentials.REPAIR_HOURS,
+    reconcile_hours: int = zoom_credentials.RECONCILE_HOURS,
     clock: Callable[[], float] = time.time,
 ) -> AddedAccount:
     """Store an account once Zoom has accepted its credentials.

@@ -483,7 +483,7 @@ def _withdrawal(connection: Connection, sealer: Sealer, claim: Claim) -> PlanTas
 
 
 def _is_old(meeting: Meeting, moment: datetime) -> bool:
-    """Whether a meeting was created in Zoom more than a day ago: an import or a repair finds it only now.
+    """Whether a meeting was created in Zoom more than a day ago: an import or a reconciliation finds it only now.
 
     Its new page is no news: plugins that announce new posts are not told. Only Zoom's REST API tells the time.
     """

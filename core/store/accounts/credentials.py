@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from core.store.db.encryption import Sealer
     from core.store.db.engine import Store
 
-REPAIR_HOURS = 24
+RECONCILE_HOURS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class ZoomAccount:
     name: str
     credentials: Credentials
     plan: Plan = Plan.PRO
-    reconcile_hours: int = REPAIR_HOURS
+    reconcile_hours: int = RECONCILE_HOURS
     reconcile_at: int = 0
     fault_message: str | None = None
     created_at: int = 0
