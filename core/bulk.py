@@ -202,7 +202,7 @@ class BulkJob:
     """Do one thing with many sites, some at a time.
 
     `sites_checked` is called with the id of each site after its check, `wake_jobs` when jobs of single sites are queued,
-    `posts_due` when sites are resumed.
+    `posts_due` when sites are resumed. `check` and `offer` are what is done with a site.
     """
 
     store: Store
@@ -211,6 +211,7 @@ class BulkJob:
     posts_due: Callable[[], None] = lambda: None
     clock: Callable[[], float] | None = None
     check: Callable[[Store, str], list[HealthFact]] | None = None
+    offer: Callable[[Store, Site, str], SiteResult] = new_address.offer
     _pool: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(_CHECKED_AT_ONCE, thread_name_prefix="bulk")
     )
@@ -230,11 +231,9 @@ class BulkJob:
         chosen = named[cursor["next"] : cursor["next"] + at_once]
         is_last = cursor["next"] + len(chosen) >= len(named)
         after = {"next": cursor["next"] + len(chosen), "jobs": {}}
-        if action is BulkAction.CHECK:
-            results = list(self._pool.map(self._check, chosen))
-            return self._step(job, after, results, finished=is_last)
-        if action is BulkAction.OFFER:
-            results = list(self._pool.map(partial(self._offer, job), chosen))
+        if action in _OF_REQUESTS:
+            act = self._check if action is BulkAction.CHECK else partial(self._offer, job)
+            results = list(self._pool.map(partial(self._each, act), chosen))
             return self._step(job, after, results, finished=is_last)
 
         def write(connection: Connection) -> dict[str, int]:
@@ -267,36 +266,37 @@ class BulkJob:
             counts[one.outcome.value] = counts.get(one.outcome.value, 0) + 1
         return counts
 
-    # --- Checks ---------------------------------------------------------------------------------------------
+    # --- Requests to sites --------------------------------------------------------------------------------
 
-    def _check(self, site_id: str) -> SiteResult:
+    def _each(self, act: Callable[[str], SiteResult], site_id: str) -> SiteResult:
+        """Do something with one site: whatever happens there is no reason to stop the others."""
         try:
-            facts = (self.check or health_check.check)(self.store, site_id)
-            self.sites_checked(site_id)
+            return act(site_id)
         except UnknownSiteError:
             return SiteResult(site_id, BulkOutcome.SKIPPED, messages.BULK_GONE)
         except StoreUnavailableError:
             raise  # the step is repeated
         except ZoomBridgeError as error:
             return SiteResult(site_id, BulkOutcome.FAILED, str(error))
-        except Exception as error:  # of one site, and no reason to stop the others
-            logger.exception("bulk_check_failed", site=site_id)
+        except Exception as error:
+            logger.exception("bulk_action_failed", site=site_id)
             return SiteResult(
                 site_id, BulkOutcome.FAILED, messages.BULK_BROKE % {"error": type(error).__name__}
             )
+
+    def _check(self, site_id: str) -> SiteResult:
+        facts = (self.check or health_check.check)(self.store, site_id)
+        self.sites_checked(site_id)
         wrong = [fact for fact in facts if not fact.well and not fact.is_warning]
         if wrong:
             return SiteResult(site_id, BulkOutcome.FAILED, wrong[0].message)
         return SiteResult(site_id, BulkOutcome.DONE, messages.BULK_CHECKED)
 
     def _offer(self, job: Job, site_id: str) -> SiteResult:
-        try:
-            with self.store.reading() as connection:
-                site = sites.load(connection, site_id, self.store.sealer)
-        except UnknownSiteError:
-            return SiteResult(site_id, BulkOutcome.SKIPPED, messages.BULK_GONE)
+        with self.store.reading() as connection:
+            site = sites.load(connection, site_id, self.store.sealer)
         with acting(_actor(job)):
-            return new_address.offer(self.store, site, job.arguments["address"])
+            return self.offer(self.store, site, job.arguments["address"])
 
     # --- Changes of the database ----------------------------------------------------------------------------
 

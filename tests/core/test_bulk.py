@@ -25,8 +25,10 @@ from core.store import audit, job_sites
 from core.store import jobs as kept
 from core.store.audit import Action, Actor, ActorKind, acting
 from core.store.db.engine import Store
+from core.store.job_sites import BulkOutcome, SiteResult
 from core.store.jobs import Job, JobState
 from core.store.sites import rules, rules_templates, sites
+from core.store.sites.sites import Site
 from tests.core.clock import Clock
 from tests.core.conftest import connected
 
@@ -59,6 +61,14 @@ def look(_store: Store, site_id: str) -> list[HealthFact]:
     return [HealthFact(FactName.WORDPRESS, True, "fine", since=1, seen_at=1)]
 
 
+def offer(_store: Store, site: Site, _address: str) -> SiteResult:
+    if site.id == "s2":
+        raise RuntimeError(site.id)
+    if site.id == "s3":
+        raise RulesTemplateError(messages.BULK_OTHER_RULES)
+    return SiteResult(site.id, BulkOutcome.DONE, messages.ADDRESS_OFFERED)
+
+
 class Bench:
     """Four sites, and the jobs, moved by hand."""
 
@@ -68,7 +78,7 @@ class Bench:
         for site_id in ("s1", "s2", "s3", "s4"):
             connected(store, site_id)
         self.checked: list[str] = []
-        self.bulk = BulkJob(store, self.checked.append, clock=self.clock, check=look)
+        self.bulk = BulkJob(store, self.checked.append, clock=self.clock, check=look, offer=offer)
         single = Single()
         kinds: dict[str, JobKind] = {
             **dict.fromkeys(bulk.KINDS, self.bulk),
@@ -124,6 +134,13 @@ class TestResults:
     def test_of_checks_of_a_site_that_is_gone(self, bench: Bench) -> None:
         bench.bulk.check = None  # the real one asks the store first
         assert bench.run(BulkAction.CHECK, "gone") == {"gone": ("skipped", messages.BULK_GONE)}
+
+    def test_of_offered_addresses(self, bench: Bench) -> None:
+        found = bench.run(BulkAction.OFFER, "s1", "s2", "s3", "s4", "gone", address="https://new.example.org")
+        assert found["s1"] == found["s4"] == ("done", messages.ADDRESS_OFFERED)
+        assert found["s2"] == ("failed", messages.BULK_BROKE % {"error": "RuntimeError"})
+        assert found["s3"] == ("failed", messages.BULK_OTHER_RULES)
+        assert found["gone"] == ("skipped", messages.BULK_GONE)
 
     def test_of_pauses(self, bench: Bench) -> None:
         assert bench.run(BulkAction.PAUSE, "s1", "gone")["gone"] == ("skipped", messages.BULK_GONE)
