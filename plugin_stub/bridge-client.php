@@ -38,6 +38,18 @@ function zoombridge_stored_connection(): ?array {
 }
 
 /**
+ * Reads the connection anew, before it is changed after a request: others may have changed it since this one began.
+ *
+ * @since 0.3.0
+ *
+ * @return array|null The connection as zoombridge_stored_connection() returns it.
+ */
+function zoombridge_reread_connection(): ?array {
+	wp_cache_delete( 'zoombridge_connection', 'options' );
+	return zoombridge_stored_connection();
+}
+
+/**
  * Retrieves the connection for requests to the bridge.
  *
  * At another address than that of the pairing the plugin is mute: this WordPress may be a copy of the site.

@@ -158,8 +158,11 @@ function zoombridge_handle_move_response( array $state, $response ): void {
  * @return void
  */
 function zoombridge_settle( string $home ): void {
-	$connection = array( 'home' => $home ) + zoombridge_stored_connection();
-	update_option( 'zoombridge_connection', $connection, false );
+	$connection = zoombridge_reread_connection();
+	if ( null === $connection ) {
+		return;
+	}
+	update_option( 'zoombridge_connection', array( 'home' => $home ) + $connection, false );
 	zoombridge_delete_option_row( 'zoombridge_moving' );
 	/* translators: %s: address of the bridge. */
 	$text = __( 'The bridge at %s knows the new address of this site.', 'meetings-bridge-for-zoom' );

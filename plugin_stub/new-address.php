@@ -144,13 +144,17 @@ function zoombridge_decide_offered_address( string $address, bool $is_accepted )
 	// Only what has the key of the pairing answers there with a valid signature.
 	$connection = array( 'bridge' => $address ) + zoombridge_stored_connection();
 	$response   = zoombridge_request( 'GET', '/stub/hello', compact( 'connection' ) + array( 'timeout' => 10.0 ) );
+	// The key may have been renewed meanwhile, or the pairing ended.
+	$connection = zoombridge_reread_connection();
+	if ( null === $connection || zoombridge_offered_address() !== $offer ) {
+		return;
+	}
 	if ( is_wp_error( $response ) || 200 !== $response['status'] ) {
 		$message = mb_substr( zoombridge_error_message( $response ), 0, 500 );
 		zoombridge_save_offered_address( compact( 'message' ) + $offer );
 		return;
 	}
-	// The key may have been renewed meanwhile.
-	update_option( 'zoombridge_connection', array( 'bridge' => $address ) + zoombridge_stored_connection(), false );
+	update_option( 'zoombridge_connection', array( 'bridge' => $address ) + $connection, false );
 	zoombridge_delete_option_row( 'zoombridge_offered_address' );
 	/* translators: %s: address of the bridge. */
 	$text = __( 'The bridge is called at %s from now on.', 'meetings-bridge-for-zoom' );

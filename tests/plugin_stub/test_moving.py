@@ -1,6 +1,7 @@
 """A site at another address than it was paired at: it has moved, or it is a copy. docs/pairing.md, on a real WordPress."""
 
 import json
+from typing import Any
 
 import pytest
 import requests
@@ -131,6 +132,32 @@ class TestQuestion:
         )
 
         assert Admin(clone, sign_in(clone, "editor", "a-password")).open("edit.php") == []
+
+    def test_moved_while_the_key_was_renewed_or_the_pairing_ended(
+        self, clone: WordPress, bridge: BridgeDouble
+    ) -> None:
+        admin = Admin(clone, sign_in(clone))
+
+        def move(meanwhile: str) -> dict[str, Any] | None:
+            def respond(request: BridgeRequest) -> BridgeResponse:
+                if request.target == "/stub/moved":
+                    clone.php(meanwhile, key="ab" * 32)
+                return as_json({})
+
+            bridge.respond = respond
+            [notice] = admin.open()
+            admin.press(notice, "moved")
+            return stored(clone)
+
+        renewed = move(
+            """
+            $connection = get_option( 'zoombridge_connection' );
+            update_option( 'zoombridge_connection', array( 'next' => array( 'key' => $key ) ) + $connection, false );
+            """
+        )
+        assert (renewed or {})["next"] == {"key": "ab" * 32}
+        be_paired_at(clone, OLD)
+        assert move("delete_option( 'zoombridge_connection' );") is None
 
     def test_moved(self, clone: WordPress, bridge: BridgeDouble) -> None:
         admin = Admin(clone, sign_in(clone))

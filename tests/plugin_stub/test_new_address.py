@@ -88,6 +88,30 @@ class TestOffer:
             assert offer(new.url) == {"bridge": new.url, "declined": False}
             assert asked(admin) == []
 
+    def test_leaves_what_became_of_the_pairing_while_the_address_was_tried(self, site: WordPress) -> None:
+        with BridgeDouble() as old, BridgeDouble() as new:
+            sync, admin = SyncClient(site), Admin(site, sign_in(site))
+            changes = {
+                # The key was renewed: it stays, with the new address.
+                "renewed": ({"key": "ab" * 32}, new.url),
+                # Another bridge was paired: it is called where it is.
+                "paired anew": ({"name": "other.site", "key": "cd" * 32}, old.url),
+            }
+            for name, (given, called) in changes.items():
+                connect(site, old.url)
+                assert sync.send({"op": "address", "bridge": new.url}).codes == ["ok"], name
+                [notice] = asked(admin)
+
+                def respond(_: object, given: dict[str, str] = given) -> BridgeResponse:
+                    if bridge_of(site) == old.url and (stored(site) or {})["key"] == KEY:
+                        connect(site, old.url, **given)
+                    return as_json({})
+
+                new.respond = respond
+                admin.press(notice, "use_address")
+                after = stored(site) or {}
+                assert (after["bridge"], after["key"]) == (called, given["key"]), name
+
     def test_counts_for_the_bridge_that_made_it_alone(self, site: WordPress) -> None:
         connect(site, "https://old.example.org")
         sync, admin = SyncClient(site), Admin(site, sign_in(site))
