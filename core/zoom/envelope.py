@@ -31,6 +31,9 @@ _LONGEST_NAME = 200
 _FIRST_SECOND, _FIRST_MILLISECOND = 10**9, 10**11
 _DAY = 86_400_000
 _LAST_MILLISECOND = 32_503_680_000_000  # the year 3000
+_FINER_UNITS = (10**3, 10**6)  # micro- and nanoseconds of a millisecond; since 2001 no time fits two units
+_FIRST_OF_FINER_UNITS = 10**12
+_LONG_NUMBER = re.compile(r"[0-9]{16,20}")
 _DECIMAL = re.compile(r"[0-9]{1,15}\.[0-9]{1,9}")
 
 
@@ -48,10 +51,17 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite
 
 
 def _milliseconds_or_none(value: Any) -> int | None:
-    """Parse a time in Unix milliseconds; some events carry seconds instead, which are converted.
+    """Parse a time in Unix milliseconds; some events carry seconds instead, which are converted, as finer units are.
 
-    A time after the year 3000 is none: calendars cannot hold it, and no later event could follow it.
+    A time after the year 3000 is none: calendars cannot hold it, and no later event could follow it. Nor is 0: it would
+    put the event before the meeting's creation.
     """
+    if isinstance(value, str) and _LONG_NUMBER.fullmatch(value.strip()):
+        value = int(value)
+    if type(value) is int:
+        for unit in _FINER_UNITS:
+            if _FIRST_OF_FINER_UNITS * unit <= value < _LAST_MILLISECOND * unit:
+                value //= unit
     if isinstance(value, str) and _DECIMAL.fullmatch(value.strip()):
         value = float(value)
     if isinstance(value, float) and _FIRST_SECOND <= value < _LAST_MILLISECOND:
@@ -59,7 +69,7 @@ def _milliseconds_or_none(value: Any) -> int | None:
     number = integer(value)
     if number is not None and _FIRST_SECOND <= number < _FIRST_MILLISECOND:
         number *= 1000
-    return number if number is not None and number < _LAST_MILLISECOND else None
+    return number if number and number < _LAST_MILLISECOND else None
 
 
 def _text_or_none(value: Any) -> str | None:
