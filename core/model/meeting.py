@@ -21,8 +21,9 @@ PERSONAL_ROOM = 4
 WITHOUT_FIXED_TIME = frozenset({3, 6})
 RECURRING_FIXED = frozenset({8, 9})
 WEBINARS = frozenset({5, 6, 9})
-# Letters and symbols without a shape, and what replaces characters that cannot be stored.
-_FILLERS = "\u115f\u1160\u2800\u3164\uffa0\ufffd"
+# Letters, marks and symbols without a shape, and what replaces characters that cannot be stored.
+_FILLERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufffd"
+_VARIATION_SELECTORS = re.compile("[\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _FIRST_EPOCH_MILLISECOND = 10**11  # smaller numbers are seconds
 LONGEST = 30 * 60
 """Maximum duration in minutes: Zoom ends every meeting after 30 hours.
@@ -272,7 +273,8 @@ def whole_number(value: Any) -> int | None:
 def is_visible(text: str) -> bool:
     """Tell whether a text shows anything: neither white space nor control and formatting characters alone."""
     unseen = {"Cc", "Cf", "Cs", "Zs", "Zl", "Zp"}
-    return any(unicodedata.category(sign) not in unseen and sign not in _FILLERS for sign in text)
+    shown = _VARIATION_SELECTORS.sub("", text)
+    return any(unicodedata.category(sign) not in unseen and sign not in _FILLERS for sign in shown)
 
 
 def _minutes(value: Any) -> int:
