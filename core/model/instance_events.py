@@ -150,7 +150,7 @@ def recorded(meeting: Meeting, envelope: Envelope) -> dict[str, Any]:
     recording = {
         "started": _time(meeting, given.get("start_time")) or known.get("started", ""),
         "minutes": whole_number(given.get("duration")) or known.get("minutes"),
-        "share_url": _text(given.get("share_url")).strip() or known.get("share_url", ""),
+        "share_url": _link(given.get("share_url")) or known.get("share_url", ""),
         "passcode": _text(given.get("password")) or known.get("passcode", ""),
         "files": files,
         "state": _AVAILABLE,
@@ -200,7 +200,7 @@ def recorded_instance(envelope: Envelope) -> str | None:
 def named_instances(envelope: Envelope) -> dict[str, list[str]]:
     """Return the instance uuids of a batch event, each with its file ids; an empty list means all files.
 
-    A batch event has no meeting number:
+    An instance may be named more than once. A batch event has no meeting number:
     https://developers.zoom.us/docs/api/meetings/events/#tag/recording/postrecording.batch_deleted
     """
     given = envelope.payload.object or {}
@@ -208,12 +208,17 @@ def named_instances(envelope: Envelope) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for uuid in plain if isinstance(plain, list) else []:
         found[_identifier(uuid)] = []
-    detailed = given.get("meetings")
-    for item in detailed if isinstance(detailed, list) else []:
+    listed = given.get("meetings")
+    detailed: dict[str, list[str]] = {}
+    for item in listed if isinstance(listed, list) else []:
         if isinstance(item, dict):
             files = item.get("recording_file_ids")
             names = [_identifier(file) for file in (files if isinstance(files, list) else [])]
-            found[_identifier(item.get("meeting_uuid"))] = [name for name in names if name]
+            named = [name for name in names if name]
+            uuid = _identifier(item.get("meeting_uuid"))
+            earlier = detailed.get(uuid)
+            detailed[uuid] = [*(earlier or []), *named] if named and earlier != [] else []
+    found |= detailed
     return {uuid: files for uuid, files in found.items() if 0 < len(uuid) <= _LONGEST_UUID}
 
 
@@ -286,6 +291,12 @@ def _file_key(file: Mapping[str, Any]) -> str:
 def _identifier(value: Any) -> str:
     """Return an id as text; empty where there is none, or a blank one."""
     return str(value) if type(value) is int else _text(value).strip()
+
+
+def _link(value: Any) -> str:
+    """Return a web address; empty where there is none."""
+    link = _text(value).strip()
+    return link if link.lower().startswith(("https://", "http://")) else ""
 
 
 def _text(value: Any) -> str:

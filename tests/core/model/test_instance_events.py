@@ -218,6 +218,16 @@ class TestRecordings:
         assert recording["state"] == "available"
         assert recording["files"]["video"]["state"] == "trashed"
 
+    @pytest.mark.parametrize("last", [["video"], [], None])
+    def test_many_at_once_may_name_one_more_than_once(self, last: list[str] | None) -> None:
+        completed = envelope_of("recording.completed", 2, uuid="u", recording_files=FILES)
+        parts = [["audio"], last]
+        for order in (parts, parts[::-1]):
+            about = [{"meeting_uuid": "u", "recording_file_ids": ids} for ids in order]
+            assert (
+                folded(completed, envelope_of("recording.batch_deleted", 3, meetings=about)).recordings == {}
+            )
+
     def test_of_which_no_file_is_known_go_and_come_as_a_whole(self) -> None:
         completed = envelope_of("recording.completed", 2, uuid="u", share_url="https://zoom.us/rec/share/u")
         trashed = envelope_of("recording.trashed", 3, uuid="u")
