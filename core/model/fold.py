@@ -35,7 +35,8 @@ from core.zoom.numbers import meeting_number
 from core.zoom.timezones import zone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
+    from zoneinfo import ZoneInfo
 
     from core.zoom.envelope import Envelope
 
@@ -46,6 +47,7 @@ _ANY_ZONE, _ANOTHER_ZONE = (
     zone("UTC"),
     zone("Asia/Tokyo"),
 )  # to tell whether a time is readable, and names its zone
+_DAYS_OF_A_WEEK = 7
 _LINKS = frozenset({"join_url", "registration_url"})
 _HIGHEST_TYPE = 99  # of an uploaded recording; a larger one, or one below zero, is no type of Zoom's
 # Every meeting has them, so an answer without one does not tell it.
@@ -220,15 +222,16 @@ def _created(meeting: Meeting, envelope: Envelope) -> Meeting:
         merged = merge(given, meeting.object)
         kind = MeetingKind.WEBINAR if merged.get("type") in WEBINARS else meeting.kind
         created = replace(meeting, object=merged, created=True, kind=kind)
-        return _with_link_of(created, replace(meeting, object=given), meeting.object)
+        return with_link_of(created, replace(meeting, object=given), meeting.object)
     others = dict(meeting.others)
+    object_ = given
     if meeting.created and is_another:
         others = shared_number.set_aside(meeting)
-        given = {**shared_number.of_room(meeting.object), **given}
+        object_ = {**shared_number.of_room(meeting.object), **given}
     others.pop(shared_number.uuid_of(given), None)
-    return replace(
+    created = replace(
         meeting,
-        object=given,
+        object=object_,
         state=MeetingState.SCHEDULED,
         created=True,
         recovered=False,
@@ -236,6 +239,7 @@ def _created(meeting: Meeting, envelope: Envelope) -> Meeting:
         others=others,
         recordings=instance_events.of_former(meeting, is_remembered=is_another),
     )
+    return with_link_of(created, meeting, given)
 
 
 def _is_same(meeting: Meeting, given: Mapping[str, Any]) -> bool:
@@ -292,10 +296,11 @@ def _updated(meeting: Meeting, envelope: Envelope) -> Meeting:
     elif _items(before):
         before["occurrences"] = _with_duration(_remaining(envelope, given, before), meeting, given)
         if _items(given):
+            given = {**given, "occurrences": _filled(_items(given), before)}
             doubt = Doubt.NONE if doubt in _ABOUT_DATES else doubt
         elif _moves_dates(meeting, given):
             doubt = Doubt.CHANGED_WITHOUT_DATES
-    return _with_link_of(replace(meeting, object=merge(before, given), doubt=doubt), meeting, given)
+    return with_link_of(replace(meeting, object=merge(before, given), doubt=doubt), meeting, given)
 
 
 def _with_duration(
@@ -350,14 +355,14 @@ def _vanished(envelope: Envelope, given: Mapping[str, Any]) -> set[str]:
     }
 
 
-def _with_link_of(updated: Meeting, before: Meeting, given: Mapping[str, Any]) -> Meeting:
+def with_link_of(updated: Meeting, before: Meeting, given: Mapping[str, Any]) -> Meeting:
     """Remove an outdated encrypted passcode from the join link: a new passcode may come without a new link."""
     if "join_url" in given:
         is_settled = updated.doubt is Doubt.PASSCODE_WITHOUT_LINK
         return replace(updated, doubt=Doubt.NONE) if is_settled else updated
-    if not before.join_url or "password" not in given or updated.password == before.password:
+    if "password" not in given or updated.password == before.password or not updated.join_url:
         return updated
-    link = without_passcode(before.join_url, before.password)
+    link = without_passcode(updated.join_url, before.password)
     return replace(updated, object={**updated.object, "join_url": link}, doubt=Doubt.PASSCODE_WITHOUT_LINK)
 
 
@@ -399,7 +404,9 @@ def _deleted(meeting: Meeting, envelope: Envelope) -> Meeting:
     zoom_type = _kept(envelope.payload.object or {}).get("type", meeting.type)
     is_unsure = envelope.payload.operation == "single" and zoom_type is None
     doubt = Doubt.DELETED_UNKNOWN_TYPE if is_unsure else Doubt.NONE
-    return replace(_fill(meeting, envelope), state=MeetingState.DELETED, recovered=False, doubt=doubt)
+    is_final = meeting.state is MeetingState.PERMANENTLY_DELETED
+    state = meeting.state if is_final else MeetingState.DELETED
+    return replace(_fill(meeting, envelope), state=state, recovered=False, doubt=doubt)
 
 
 def _recovered(meeting: Meeting, envelope: Envelope) -> Meeting:
@@ -439,18 +446,19 @@ def _snapshot(meeting: Meeting, envelope: Envelope) -> Meeting:
     given = _kept(envelope.payload.object or {})
     if _is_of_room(meeting, given):
         of_room: dict[str, Any] = {key: given[key] for key in _OF_THE_ROOM & given.keys()}
-        return replace(meeting, object={**meeting.object, **of_room}, instances=instances)
+        with_room = replace(meeting, object={**meeting.object, **of_room}, instances=instances)
+        return replace(with_link_of(with_room, meeting, of_room), doubt=meeting.doubt)
     meeting = shared_number.switch_to(meeting, shared_number.uuid_of(given))
     known = {key: meeting.object[key] for key in _never_missing(meeting, given) & meeting.object.keys()}
-    return replace(
+    answered = replace(
         meeting,
         object={**known, **given},
         state=MeetingState.SCHEDULED,
         created=True,
         recovered=meeting.recovered or meeting.state is MeetingState.DELETED,
-        doubt=Doubt.NONE,
         instances=instances,
     )
+    return replace(with_link_of(answered, meeting, given), doubt=Doubt.NONE)
 
 
 def _is_of_room(meeting: Meeting, given: Mapping[str, Any]) -> bool:
@@ -489,7 +497,17 @@ def _introduce(meeting: Meeting, envelope: Envelope) -> Meeting:
         for key in (() if is_of_room else ("topic", "type", "host_id", "timezone"))
         if isinstance(given.get(key), str | int | float)  # as `core.model.redaction` keeps them
     }
-    return replace(meeting, object={**names, **meeting.object})
+    return _with_room(replace(meeting, object={**names, **meeting.object}), given)
+
+
+def _with_room(meeting: Meeting, given: Mapping[str, Any]) -> Meeting:
+    """Keep that the number is a personal meeting ID, where an instance of the room (type 4) shows it.
+
+    The settings that tell it may be unknown: the room is used for other conversations as well.
+    """
+    if given.get("type") != PERSONAL_ROOM or meeting.type == PERSONAL_ROOM:
+        return meeting
+    return replace(meeting, object={**meeting.object, "pmi": meeting.number})
 
 
 def _registration(status: str | None) -> Callable[[Meeting, Envelope], Meeting]:
@@ -504,6 +522,7 @@ def _recording(
     change: Callable[[Meeting, Envelope], Mapping[str, Any]],
 ) -> Callable[[Meeting, Envelope], Meeting]:
     def step(meeting: Meeting, envelope: Envelope) -> Meeting:
+        meeting = _with_room(meeting, _kept(envelope.payload.object or {}))
         return replace(meeting, recordings=change(meeting, envelope))
 
     return step
@@ -604,6 +623,12 @@ def _with_occurrences(before: Mapping[str, Any], given: Mapping[str, Any]) -> li
     return sorted(known.values(), key=lambda item: (str(item.get("start_time", "")), _id(item)))
 
 
+def _filled(told: list[dict[str, Any]], before: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the told occurrences with what is known of each and not told: its duration, start or status."""
+    known = {_id(item): item for item in _items(before)}
+    return [{**known.get(_id(item), {}), **item} for item in told]
+
+
 def _id(occurrence: Mapping[str, Any]) -> str:
     """Return what identifies an occurrence; where no id is told, its start."""
     return str(occurrence.get("occurrence_id") or occurrence.get("start_time", ""))
@@ -650,13 +675,17 @@ def _kept(given: Mapping[str, Any]) -> dict[str, Any]:
     for key in _LINKS & kept.keys():
         kept[key] = kept[key].strip()
     if "recurrence" in kept:
-        kept["recurrence"] = {key: value for key, value in kept["recurrence"].items() if _is_told(key, value)}
+        rule = kept["recurrence"]
+        if "weekly_days" in rule:
+            rule = {**rule, "weekly_days": _weekdays(rule["weekly_days"])}
+        kept["recurrence"] = {key: value for key, value in rule.items() if _is_told(key, value)}
         if not kept["recurrence"]:
             del kept["recurrence"]
+    told_zone = zone(kept["timezone"]) if "timezone" in kept else None
     if "start_time" in kept:
-        kept["start_time"] = _in_zooms_notation(kept["start_time"])
+        kept["start_time"] = _in_zooms_notation(kept["start_time"], told_zone)
     if "occurrences" in kept:
-        kept["occurrences"] = _told_occurrences(kept["occurrences"])
+        kept["occurrences"] = _told_occurrences(kept["occurrences"], told_zone)
         if not kept["occurrences"]:
             del kept["occurrences"]
     return kept
@@ -679,9 +708,29 @@ def _is_zone(value: str) -> bool:
     return value.strip() == "UTC" or (is_visible(value) and zone(value).key != "UTC")
 
 
+def _weekdays(told: Any) -> str:
+    """Return `weekly_days` as Zoom writes it: numbers from 1 (Sunday) to 7, separated by commas; empty without any."""
+    days = [whole_number(day) for day in str(told).split(",")]
+    return ",".join(str(day) for day in days if day is not None and 1 <= day <= _DAYS_OF_A_WEEK)
+
+
 def _is_told(key: str, value: Any) -> bool:
     """Tell whether a field of a rule says anything: it ends after some dates or on a day; the other is 0 or blank."""
-    return bool(value.strip()) if isinstance(value, str) else key != "end_times" or value > 0
+    if key in _RULE_VALUES:
+        return value in _RULE_VALUES[key]
+    return _is_start(value) if key == "end_date_time" else bool(value)
+
+
+# The values that fields of a rule can have: https://developers.zoom.us/docs/api/meetings/ (recurrence). The intervals and
+# numbers of dates that it allows depend on the plan and have grown.
+_RULE_VALUES: dict[str, Collection[int]] = {
+    "type": (1, 2, 3),
+    "repeat_interval": range(1, 1000),
+    "monthly_day": range(1, 32),
+    "monthly_week": (-1, 1, 2, 3, 4),
+    "monthly_week_day": range(1, 8),
+    "end_times": range(1, 10_000),
+}
 
 
 # Whether a value tells anything. Topics and links are never empty at Zoom; an agenda, a passcode and a registration can be
@@ -699,13 +748,17 @@ _TELLS: dict[str, Callable[[Any], bool]] = {
 }
 
 
-def _in_zooms_notation(start: str) -> str:
-    """Return a readable start as Zoom writes it, so that starts compare as text; one without a zone stays as it is."""
-    moment = parse_time(start, _ANY_ZONE)
-    return zoom_time(moment) if moment is not None and moment == parse_time(start, _ANOTHER_ZONE) else start
+def _in_zooms_notation(start: str, told_zone: ZoneInfo | None) -> str:
+    """Return a readable start as Zoom writes it, so that starts compare as text.
+
+    One without a zone is in the zone told with it, whatever zone is told later; without either it stays as it is.
+    """
+    moment = parse_time(start, told_zone or _ANY_ZONE)
+    is_sure = moment == parse_time(start, told_zone or _ANOTHER_ZONE)
+    return zoom_time(moment) if moment is not None and is_sure else start
 
 
-def _told_occurrences(given: list[Any]) -> list[dict[str, Any]]:
+def _told_occurrences(given: list[Any], told_zone: ZoneInfo | None) -> list[dict[str, Any]]:
     """Return each occurrence once, without blanks; one without an id is known by its start."""
     found: dict[str, dict[str, Any]] = {}
     for item in given:
@@ -719,7 +772,7 @@ def _told_occurrences(given: list[Any]) -> list[dict[str, Any]]:
             told["status"] = told["status"].lower()
         told = {key: value for key, value in told.items() if key not in _TELLS or _TELLS[key](value)}
         if "start_time" in told:
-            told["start_time"] = _in_zooms_notation(told["start_time"])
+            told["start_time"] = _in_zooms_notation(told["start_time"], told_zone)
         if not _id(told):
             continue
         found[_id(told)] = {**found.get(_id(told), {}), **told}

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from core.model.fold import GONE, SNAPSHOT, apply, merge
+from core.model.fold import GONE, SNAPSHOT, apply, merge, with_link_of
 from core.model.host_events import HOST_EVENTS
 from core.model.meeting import Meeting, MeetingState
 
@@ -137,7 +137,7 @@ def _with_base(meeting: Meeting | None, base: Meeting) -> Meeting:
         below, above = base, meeting
     else:
         below, above = meeting, base
-    return replace(
+    merged = replace(
         above,
         object=above.object if above.created else merge(below.object, above.object),
         last=base.last,
@@ -147,6 +147,7 @@ def _with_base(meeting: Meeting | None, base: Meeting) -> Meeting:
         recordings={**below.recordings, **above.recordings},
         registrants={**below.registrants, **above.registrants},
     )
+    return with_link_of(merged, below, above.object)
 
 
 def _with_change(meeting: Meeting, account_id: str, change: Change, deleted_by: str) -> Meeting:

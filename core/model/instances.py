@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from core.model.meeting import INSTANT, LONGEST, PERSONAL_ROOM, MeetingKind, parse_time
+from core.model.meeting import (
+    INSTANT,
+    LONGEST,
+    PERSONAL_ROOM,
+    WITHOUT_FIXED_TIME,
+    MeetingKind,
+    parse_time,
+)
 from core.zoom.numbers import meeting_number
 
 if TYPE_CHECKING:
@@ -177,14 +184,15 @@ def has_ended(meeting: Meeting, date: Occurrence | None) -> bool:
 def is_of_meeting(meeting: Meeting, uuid: str, recording: Mapping[str, Any]) -> bool:
     """Tell whether the recording of an instance shows the meeting itself, and not another use of its number.
 
-    Without dates (types 3 and 6, instant meetings) every instance under the meeting's own number is the meeting. A
-    personal meeting room's own page never shows recordings: the room is used for private conversations as well.
+    Of types without dates (3 and 6, instant meetings) every instance under the meeting's own number is the meeting;
+    while type or dates are unknown, none is. A personal meeting room's own page never shows recordings: the room is used
+    for private conversations as well.
     """
     instance = meeting.instances.get(uuid, {})
     if meeting.type == PERSONAL_ROOM or "other" in recording or "practice" in instance:
         return False
     if not meeting.dates:
-        return not is_room(meeting)
+        return meeting.type in (*WITHOUT_FIXED_TIME, INSTANT) and not is_room(meeting)
     started = parse_time(recording.get("started"), meeting.timezone)
     if started is None:
         return False

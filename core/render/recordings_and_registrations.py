@@ -10,6 +10,7 @@ from core.model.meeting import MeetingState
 from core.model.rules import Recordings
 from core.model.shared_number import is_recording_of
 from core.render.text import clean, web_address
+from core.zoom.join_link import without_passcode
 
 if TYPE_CHECKING:
     from core.model.meeting import Meeting
@@ -64,7 +65,9 @@ def _recordings(meeting: Meeting, rules: Rules) -> tuple[Recording, ...]:
         url = web_address(recording.get("share_url", ""))
         if recording.get("state") != "available" or not url:
             continue
-        passcode = clean(recording.get("passcode", ""))[:100] if rules.recording_passcode else ""
+        passcode = clean(recording.get("passcode", ""))[:100]
+        if not rules.recording_passcode:
+            url, passcode = without_passcode(url, passcode), ""
         found.append(Recording(url, _moment(recording.get("started", "")), passcode))
     found.sort(key=lambda one: (one.started or datetime.min.replace(tzinfo=UTC), one.url), reverse=True)
     return tuple(found[:MOST_RECORDINGS])

@@ -301,6 +301,8 @@ class TestDeletedAndRecovered:
         assert meeting.occurrences == ()
 
     def test_permanently_deleted_is_the_end(self) -> None:
+        late = folded(created(), said("permanently_deleted", 2), said("deleted", 3))
+        assert late.state is MeetingState.PERMANENTLY_DELETED
         meeting = folded(created(), said("deleted", 2), said("permanently_deleted", 2))
         assert meeting.state is MeetingState.PERMANENTLY_DELETED
 

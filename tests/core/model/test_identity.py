@@ -158,6 +158,11 @@ class TestFoldRecords:
             meeting = shown(*every, upto=upto)
             assert (meeting.account_id, meeting.object) == (whole.account_id, whole.object)
 
+    def test_a_passcode_of_the_new_account_is_not_beside_the_old_ones_link(self) -> None:
+        every = [sent("created", 1, A, **CHOIR), sent("updated", 2, B, password="654321")]
+        for upto in (0, 1, 2):
+            assert shown(*every, upto=upto).join_url == f"https://zoom.us/j/{NUMBER}"
+
     def test_the_order_of_arrival_does_not_matter(self) -> None:
         chance = random.Random(7)
         names = ("created", "updated", "deleted", "recovered", "started", "ended")

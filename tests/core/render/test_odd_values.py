@@ -6,15 +6,17 @@ A value that cannot be right leaves what is known. Sources: https://developers.z
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from core.model.fold import SNAPSHOT
+from core.model.fold import SNAPSHOT, Change, fold, position
 from core.model.meeting import Doubt, Meeting, MeetingKind, MeetingState
 from core.render import render
-from tests.core.events import NUMBER, event
+from core.zoom.envelope import Envelope, digest, parse
+from tests.core.events import ACCOUNT, NUMBER, event, raw
 from tests.core.render.test_hard_inputs import (
     BEFORE,
     JOIN,
@@ -46,6 +48,7 @@ LABELS = {
     "under way": "Under way",
     "may run": "may still be running",
     "again": "can be joined again",
+    "closing": "The scheduled time is over</",
     "ended": "<strong>Ended</strong>",
     "undated": "No fixed time",
     "link": "zoom.us/j/",
@@ -98,6 +101,10 @@ def file(id_: Any, kind: str = "MP4") -> dict[str, Any]:
     return {"id": id_, "file_type": kind, "status": "completed"}
 
 
+def read(*told: Event) -> list[Envelope]:
+    return [parse(raw(one)) for one in told]
+
+
 def signs(meeting: Meeting, moment: str) -> set[str]:
     page = html(meeting, datetime.fromisoformat(f"{moment}:00+00:00"))
     return {name for name, text in LABELS.items() if text in page}
@@ -108,6 +115,7 @@ class TestUpdate:
         ("key", "values"),
         [
             ("topic", [None, "", " ", "\t\n", "\u00a0", "\u200b", "\ufffd", "\x00\x01", [], {}, False]),
+            ("topic", ["\ufe0f", "\u034f\u200d", "\u180b", "\U000e0100", "\u17b4"]),
             ("start_time", [None, "", " ", "tomorrow", 0, [], {}, True, "2026-02-30T00:00:00Z"]),
             ("duration", [None, "", " ", "abc", [], {}, -5, True]),
             ("timezone", [None, "", " ", 5, [], {}, "Mars/Olympus", "../../etc/passwd", "Europe\x00Berlin"]),
@@ -134,6 +142,12 @@ class TestUpdate:
                 "recurrence",
                 [{"end_times": 0}, {"end_date_time": ""}, {"weekly_days": ""}, {"weekly_days": " "}],
             ),
+            (
+                "recurrence",
+                [{"type": 9}, {"repeat_interval": 0}, {"repeat_interval": -2}, {"weekly_days": "x,0,8"}],
+            ),
+            ("recurrence", [{"end_times": -1}, {"end_date_time": "soon"}, {"monthly_day": 32}]),
+            ("recurrence", [{"monthly_week": 0}, {"monthly_week": 5}, {"monthly_week_day": 8}]),
             ("occurrences", [None, "", [], {}, "x", 0, [{}], [None, 5, "x", []]]),
         ],
     )
@@ -211,6 +225,17 @@ class TestUpdate:
         change = updated(2, "single", occurrences=[{**WEEKS[1], "status": status}])
         assert starts(folded(created(base=SERIES), change)) == dates
 
+    @pytest.mark.parametrize("told", ["3,5", 35, 5, "5", " 3 , 5 ", "3;5"])
+    def test_weekdays_are_what_the_plugin_reads(self, told: Any) -> None:
+        rule = {"weekly_days": told}
+        found = shown(folded(created(base=SERIES), updated(2, "all", recurrence=rule))).field["pro"]
+        assert found["weekly_occurence"] == {
+            "3,5": ["3", "5"],
+            " 3 , 5 ": ["3", "5"],
+            5: ["5"],
+            "5": ["5"],
+        }.get(told, ["3"])
+
     @pytest.mark.parametrize(
         ("told", "given", "kept"),
         [
@@ -255,6 +280,14 @@ class TestSeries:
         assert meeting.doubt is Doubt.NONE
 
     @pytest.mark.parametrize("scope", [None, "all"])
+    def test_keeps_what_a_list_of_dates_does_not_tell_of_each(self, scope: str | None) -> None:
+        own = [WEEKS[0], WEEKS[1] | {"duration": 30}, WEEKS[2] | {"status": "deleted"}, WEEKS[3]]
+        bare = [{key: one[key] for key in ("occurrence_id", "start_time")} for one in WEEKS]
+        meeting = folded(created(base=SERIES, occurrences=own), updated(2, scope, occurrences=bare))
+        assert [one.duration for one in meeting.dates] == [60, 30, 60, 60]
+        assert starts(meeting) == ["01 18:00", "08 18:00", "22 18:00"]
+
+    @pytest.mark.parametrize("scope", [None, "all"])
     @pytest.mark.parametrize(
         "told", [{"start_time": "2026-12-02T18:00:00Z"}, {"recurrence": {"end_times": 9}}]
     )
@@ -263,6 +296,22 @@ class TestSeries:
         assert folded(created(base=SERIES), change).doubt is Doubt.CHANGED_WITHOUT_DATES
         assert starts(folded(created(base=SERIES), change)) == ALL
         assert folded(created(base=SERIES), change, updated(3, "all", occurrences=WEEKS)).doubt is Doubt.NONE
+
+
+class TestPasscode:
+    @pytest.mark.parametrize(
+        ("object_", "told"),
+        [
+            ({}, event(SNAPSHOT, 2, **SINGLE | {"join_url": None, "password": "9"})),
+            (ROOM, event(SNAPSHOT, 2, type=4, topic=ROOM_NAME, password="9")),
+            (ROOM, event("meeting.created", 2, **SINGLE | {"uuid": "B", "password": "9", "join_url": None})),
+            ({}, event("webinar.updated", 2, type=5, password="9")),
+            ({}, event("meeting.converted_to_webinar", 2, type=5, password="9")),
+        ],
+    )
+    def test_of_which_no_link_is_told_leaves_no_outdated_one(self, object_: Event, told: Event) -> None:
+        meeting = folded(created(**object_), told)
+        assert (meeting.password, meeting.join_url) == ("9", JOIN)
 
 
 class TestAnswer:
@@ -319,6 +368,23 @@ class TestDeletion:
     def test_names_an_occurrence_by_id_or_start(self, named: dict[str, Any]) -> None:
         gone = said("deleted", 2, {"operation": "single"}, type=8, occurrences=[named])
         assert starts(folded(created(base=SERIES), gone)) == LEFT
+
+
+class TestTimeOfAnEvent:
+    @pytest.mark.parametrize(
+        "told", [0, "0", 10**12 + 2000, (10**12 + 2000) * 10**3, f"{10**12 + 2000}000000"]
+    )
+    @pytest.mark.parametrize("key", ["event_ts", "time_stamp"])
+    def test_never_puts_the_second_change_before_the_first(self, told: Any, key: str) -> None:
+        first, second = said("updated", 10**12 + 1000, topic="First"), updated(10**12 + 2000, topic="Second")
+        place = second if key == "event_ts" else second["payload"]
+        place[key] = told
+        changes = [
+            Change(position(one, digest(one), received_at=10**12 + 3000), one) for one in read(first, second)
+        ]
+        meeting = fold(ACCOUNT, NUMBER, changes)
+        assert meeting is not None
+        assert meeting.topic == "Second"
 
 
 class TestConversion:
@@ -400,6 +466,8 @@ class TestInstances:
              {"2026-12-01T18:30": {"undated", "link"}}),
             ([created(**ROOM), started("2026-11-28T10:00", type=4, topic=ROOM_NAME)],
              {"2026-11-28T10:05": {"upcoming", "link"}}),
+            ([created(), started("17:30", type=4, topic=ROOM_NAME)], {"2026-12-01T17:35": {"upcoming", "link"}}),
+            ([created(), started("19:30", type="4")], {"2026-12-01T19:40": {"closing", "link"}}),
             ([created(settings={"use_pmi": "true"}), started("17:30", type=4, topic=ROOM_NAME)],
              {"2026-12-01T17:35": {"upcoming", "link"}}),
             ([created(**ROOM), started("16:30", type=4), ended("17:45", "16:30", type=4)],
@@ -447,6 +515,8 @@ class TestRecordings:
             ([recording("completed", NIGHT, "2026-12-01T18:00", file(None)),
               recording("trashed", NEXT_DAY, "2026-12-01T18:00", file(None))], False),
             ([HELD, recording("completed", "2026-12-01T20:05", "2026-12-01T18:00", file("f3"), share_url=" ")], True),
+            *(([HELD, recording("completed", "2026-12-01T20:05", "2026-12-01T18:00", share_url=odd)], True)
+              for odd in ("javascript:alert(1)", "zoom.us/rec/share/x", "0", 5)),
             ([recording("completed", NIGHT, "2026-12-01T18:00", file("f1"), uuid=None)], False),
             ([recording("completed", NIGHT, "2026-12-01T17:10", file("f1"), duration=20)], False),
             ([recording("completed", NIGHT, "2026-11-25T10:00", file("f1"))], False),
@@ -467,6 +537,8 @@ class TestRecordings:
             ({"settings": {"use_pmi": "true"}}, "2026-12-01T16:30", False),
             ({"pmi": f"{str(NUMBER)[:3]} {str(NUMBER)[3:7]} {str(NUMBER)[7:]}"}, "2026-12-01T16:30", False),
             ({**ROOM, "type": 3}, "2026-12-01T18:00", False),
+            ({}, "2026-12-01T16:30", False),
+            ({}, "2026-12-01T19:30", False),
         ],
     )
     def test_of_the_room_are_shown_of_the_meeting_alone(
@@ -475,6 +547,33 @@ class TestRecordings:
         for minutes in (75, None, 10**9) if not is_shown else (75,):
             held = recording("completed", "2026-12-03T12:00", start, file("f1"), duration=minutes, type=4)
             assert ("recording" in signs(folded(created(**object_), held), "2026-12-04T00:00")) is is_shown
+
+    @pytest.mark.parametrize("introduced", [[], [started("2026-11-20T09:00", type=2, topic="Choir")]])
+    @pytest.mark.parametrize("name", [SNAPSHOT, "meeting.updated", "meeting.created"])
+    @pytest.mark.parametrize("object_", [{}, ROOM])
+    @pytest.mark.parametrize("zoom_type", [2, 4])
+    def test_of_an_unknown_meeting_are_not_of_the_one_told_later(
+        self, introduced: list[Event], name: str, object_: Event, zoom_type: int
+    ) -> None:
+        private = recording(
+            "completed", "2026-11-20T10:00", "2026-11-20T09:00", file("f1"), type=zoom_type, topic="Salary"
+        )
+        later = event(name, ms("2026-11-20T10:30:00"), **(SINGLE | object_))
+        meeting = folded(*introduced, private, later)
+        assert "recording" not in signs(meeting, "2026-12-01T17:00")
+
+    @pytest.mark.parametrize(("is_shown", "link"), [(False, "abc"), (True, "abc?pwd=KEY")])
+    def test_link_holds_the_passcode_where_that_is_shown(self, is_shown: bool, link: str) -> None:
+        held = recording(
+            "completed",
+            NIGHT,
+            "2026-12-01T18:00",
+            file("f1"),
+            share_url="https://zoom.us/rec/share/abc?pwd=KEY",
+        )
+        site = replace(SITE, rules=replace(SITE.rules, recording_passcode=is_shown))
+        page = render(folded(created(), held), site, datetime(2026, 12, 3, tzinfo=UTC)).field["html"]
+        assert f'"https://zoom.us/rec/share/{link}"' in page
 
 
 class TestCalendar:
@@ -488,6 +587,10 @@ class TestCalendar:
 
 
 class TestDetails:
+    def test_start_in_a_zone_stays_when_the_zone_changes(self) -> None:
+        local = created(start_time="2026-12-01T19:00:00")
+        assert starts(folded(local, updated(2, timezone="Asia/Tokyo"))) == ["01 18:00"]
+
     @pytest.mark.parametrize(
         "told", ["2026-12-01T19:00:00", "2026-12-01T19:00:00+01:00", "2026-12-01T18:00:00.5Z"]
     )
