@@ -10,6 +10,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from icalendar import Calendar, Event, vDDDLists, vRecur
@@ -117,7 +118,10 @@ def events(entry: CalendarEntry, rules: Rules, *, key: UidKey, now: datetime) ->
         return [_event(entry, rules, uid=_uid(key, meeting), date=held[0])]
     starts = [date.start_time for date in held]
     repeated = series(meeting.recurrence if meeting.is_series else {}, starts, meeting.timezone)
-    if repeated is None or any(_is_ambiguous(date, meeting.timezone) for date in held):
+    is_apart = _is_crowded(held, meeting.timezone) or any(
+        _is_ambiguous(date, meeting.timezone) for date in held
+    )
+    if repeated is None or is_apart:
         return [_event(entry, rules, uid=_uid(key, meeting, _date_id(date)), date=date) for date in held]
     return _recurring(entry, rules, repeated, held, uid=_uid(key, meeting))
 
@@ -149,6 +153,18 @@ def _recurring(
             override.add("recurrence-id", places.get(local, local))
             found.append(override)
     return found
+
+
+def _is_crowded(held: list[Occurrence], zone: ZoneInfo) -> bool:
+    """Tell whether two dates are on one day, or overlap: Outlook has no such series (MS-OXOCAL 2.2.1.44).
+
+    https://learn.microsoft.com/openspecs/exchange_server_protocols/ms-oxocal/5ee26cac-2c03-4b8d-8fc1-37c4bb5712dd
+    """
+    return any(
+        following.start_time < end_of(date)
+        or following.start_time.astimezone(zone).date() == date.start_time.astimezone(zone).date()
+        for date, following in pairwise(held)
+    )
 
 
 def _is_ambiguous(date: Occurrence, zone: ZoneInfo) -> bool:

@@ -7,7 +7,7 @@ https://developers.zoom.us/docs/api/meetings/#tag/meetings/post/users/{userId}/m
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 from dateutil.rrule import DAILY, MONTHLY, WEEKLY, rrule, weekday
@@ -43,7 +43,8 @@ def series(recurrence: Mapping[str, Any], dates: Sequence[datetime], zone: ZoneI
     """Return the rule that reproduces these dates (any time zone, at least one); None where no rule fits.
 
     RDATE is never used: Outlook rejects an event that has it without a rule (MS-OXCICAL 2.1.3.1.1.20.18), and Google
-    ignores one beyond the rule's end. The rule uses local time, as Zoom does: the hour stays the same over a change of
+    ignores one beyond the rule's end. No date is moved past another, which Outlook has no way to store (MS-OXOCAL
+    2.2.1.44). The rule uses local time, as Zoom does: the hour stays the same over a change of
     daylight saving time.
     """
     local = [date.astimezone(zone) for date in dates]
@@ -62,6 +63,9 @@ def series(recurrence: Mapping[str, Any], dates: Sequence[datetime], zone: ZoneI
         nearest = min(spare, key=lambda one: abs(one - date))
         spare.remove(nearest)
         moved[nearest] = date
+    days = [moved.get(date, date).date() for date in given if date not in spare]
+    if any(following <= day for day, following in pairwise(days)):
+        return None
     return CalendarSeries(first, {**rule, "COUNT": len(given)}, tuple(spare), moved)
 
 

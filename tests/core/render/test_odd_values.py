@@ -585,6 +585,27 @@ class TestCalendar:
         assert str(found["SUMMARY"]) == " ".join(topic.split())
         assert all(line.decode() for line in feed(folded(created(topic=topic))).split(b"\r\n") if line)
 
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"start_time": "2026-12-16T18:00:00Z"},  # past the next date
+            {"start_time": "2026-12-15T20:00:00Z"},  # to the day of the next date
+            {"start_time": "2026-12-15T18:00:00Z"},  # to the time of the next date
+            {"start_time": "2026-12-01T18:30:00Z"},  # into the date before
+        ],
+    )
+    def test_has_no_series_that_outlook_cannot_hold(self, change: Event) -> None:
+        meeting = folded(created(base=SERIES), updated(2, "single", occurrences=[WEEKS[1] | change]))
+        found = vevents(meeting)
+        assert sorted(f"{one['DTSTART'].dt.astimezone(UTC):%d %H:%M}" for one in found) == starts(meeting)
+        assert len({str(one["UID"]) for one in found}) == 4
+        assert not any("RRULE" in one or "RECURRENCE-ID" in one for one in found)
+
+    def test_has_no_series_of_overlapping_dates(self) -> None:
+        days = [date(day, f"2026-12-{1 + day:02}T18:00:00Z", duration=25 * 60) for day in range(3)]
+        daily = created(base=SERIES, occurrences=days, recurrence={"type": 1, "end_times": 3})
+        assert [("RRULE" in one) for one in vevents(folded(daily))] == [False, False, False]
+
 
 class TestDetails:
     def test_start_in_a_zone_stays_when_the_zone_changes(self) -> None:
