@@ -32,6 +32,8 @@ EARLY = timedelta(hours=1)
 """How long before the scheduled start an instance may begin and still belong to it."""
 LATE = timedelta(hours=1)
 """How long after the scheduled end an instance may begin and still belong to it. Not for a personal meeting room."""
+INTO_THE_DATE = timedelta(minutes=2)
+"""How long after the scheduled start a rehearsal may end. Zoom also rounds the durations of recordings to minutes."""
 LIVE_AFTER_END = timedelta(minutes=30)
 """How long after the scheduled end an instance counts as live without an `ended` event."""
 LONGEST_UNCONFIRMED = timedelta(hours=24)
@@ -114,8 +116,15 @@ def date_of(meeting: Meeting, started: datetime, ended: datetime | None) -> Occu
 
 
 def was_rehearsal(instance: Instance, date: Occurrence) -> bool:
-    """Tell whether an instance ended before the scheduled start, or was a practice session: it does not end the date."""
-    return instance.is_practice or (instance.ended is not None and instance.ended <= date.start_time)
+    """Tell whether an instance was one before the date, or a practice session: it does not end the date."""
+    is_over = instance.ended is not None and _was_before(date, instance.started, instance.ended)
+    return instance.is_practice or is_over
+
+
+def _was_before(date: Occurrence, started: datetime, ended: datetime) -> bool:
+    """Tell whether an instance ended before the scheduled start, or soon after it and was mostly before."""
+    into = ended - date.start_time
+    return into <= timedelta(0) or (into <= INTO_THE_DATE and into < date.start_time - started)
 
 
 def running(meeting: Meeting, now: datetime) -> Running | None:
@@ -207,7 +216,7 @@ def _covers_date(meeting: Meeting, started: datetime, ended: datetime | None) ->
     """Tell whether a recorded instance covers a date: more than a rehearsal, and in a room at least half of it."""
     date = date_of(meeting, started, ended)
     last = ended or started + ASSUMED_DURATION
-    if date is None or last <= date.start_time:
+    if date is None or _was_before(date, started, last):
         return False
     if not is_room(meeting):
         return True
