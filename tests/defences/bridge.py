@@ -1023,8 +1023,8 @@ OF_BRIDGE = (
         "who sees one site allows no address of it",
         _OUTGOING,
         "web/pages/sites.py",
-        '        elif do == "allow" and self.site_id is None:\n',
-        '        elif do == "allow":\n',
+        '        if do == "allow" and self.site_id is None:\n',
+        '        if do == "allow":\n',
         ("web/pages/test_sites.py::TestAddress::test_is_not_told_to_others",),
     ),
     Defence(

@@ -417,10 +417,12 @@ class SiteHandler(SitePage):
         elif do == "tags":
             await self._save_tags(state)
             return
-        elif do == "allow" and self.site_id is None:
-            await self.blocking(allow, self.bridge.store, site_id, self.get_body_arguments("address"))
+        done = "login" if do in ("login", "no-login") else "checked"
+        if do == "allow" and self.site_id is None:
+            shown = self.get_body_arguments("address")
+            allowed = await self.blocking(allow, self.bridge.store, site_id, shown)
+            done = "address" if allowed else "checked"
         await self.blocking(_check, self.bridge, site_id)
-        done = {"login": "login", "no-login": "login", "allow": "address"}.get(do, "checked")
         self.go(f"/sites/{site_id}", done=done)
 
     async def _save_token(self, state: SiteStatus) -> None:

@@ -548,6 +548,15 @@ class TestAddress:
         assert (self.allowed(store), checked[-1]) == (self.ASKED, "s1")
         assert "Allow address" not in words(admin.get("/sites/s1"))
 
+    def test_that_is_asked_about_no_more_is_not_said_to_be_allowed(
+        self, admin: Door, stub: Door, store: Store, checked: list[str]
+    ) -> None:
+        """The page was open while the site came to lead elsewhere; or whoever sends the form may not decide."""
+        for door, address in ((admin, "s1.example.org = 10.0.0.6"), (stub, str(self.ASKED[0]))):
+            answer = door.post("/sites/s1", do="allow", address=address)
+            assert answer.headers["Location"] == "/sites/s1?done=checked"
+            assert self.allowed(store) == ()
+
     def test_is_not_told_to_others(
         self, stub: Door, visitor: Door, watcher: Door, store: Store, checked: list[str]
     ) -> None:
