@@ -297,7 +297,10 @@ def _recorded(changes: list[Change]) -> set[str]:
 def _log_stored(connection: Connection, stored: _Stored) -> None:
     if not logger.is_enabled_for(logging.INFO):
         return
-    trace_ids = log.trace_ids(connection, [event_id for step in stored.folded for event_id in step.ids])
+    try:
+        trace_ids = log.trace_ids(connection, [event_id for step in stored.folded for event_id in step.ids])
+    except SQLAlchemyError:  # what is stored has to be passed on, whether the events can be named or not
+        trace_ids = {}
     for step in stored.folded:
         logger.info(
             "events_folded",

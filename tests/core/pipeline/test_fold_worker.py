@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select
+from sqlalchemy.exc import OperationalError
 
 import core.pipeline.fold_worker
 from core.errors import StoreUnavailableError
@@ -74,6 +75,19 @@ class TestFoldPending:
             (row,) = connection.execute(select(posts_table)).all()
         assert (row.site_id, row.number, row.wanted, row.written) == ("s1", NUMBER, 1, 0)
         assert outcomes(store) == [(NUMBER, Outcome.APPLIED)]
+
+    def test_wakes_who_writes_posts_also_where_the_log_cannot_name_the_events(
+        self, store: Store, folding: FoldWorker, woken: list[int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It reads them once all is stored, and the connection may be lost by then."""
+
+        def lose_connection(*_: object) -> dict[int, str]:
+            raise OperationalError("SELECT", None, Exception("The connection is lost."))
+
+        monkeypatch.setattr(log, "trace_ids", lose_connection)
+        append(store, event(at=1, **TOPIC))
+        assert folding.fold_pending() == 1
+        assert (kept(store)[1], woken) == (1, [1])
 
     def test_notes_since_when_an_event_is_in_its_meeting(self, store: Store, folding: FoldWorker) -> None:
         append(store, event(at=1, **TOPIC))
