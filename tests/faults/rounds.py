@@ -43,7 +43,7 @@ _PLACES = {
     "query": 60,
     "wp_insert_post_data": 1,
     "added_post_meta": 12,
-    "updated_post_meta": 9,
+    "updated_post_meta": 5,
     "transition_post_status": 1,
     "wp_trash_post": 1,
     "trashed_post": 1,
