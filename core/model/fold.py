@@ -505,7 +505,7 @@ def _with_room(meeting: Meeting, given: Mapping[str, Any]) -> Meeting:
 
     The settings that tell it may be unknown: the room is used for other conversations as well.
     """
-    if given.get("type") != PERSONAL_ROOM or meeting.type == PERSONAL_ROOM:
+    if given.get("type") != PERSONAL_ROOM:
         return meeting
     return replace(meeting, object={**meeting.object, "pmi": meeting.number})
 

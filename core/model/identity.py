@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from core.model.fold import GONE, SNAPSHOT, apply, merge, with_link_of
 from core.model.host_events import HOST_EVENTS
-from core.model.meeting import Meeting, MeetingState
+from core.model.meeting import PERSONAL_ROOM, Meeting, MeetingState
+from core.model.shared_number import of_room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -137,9 +138,12 @@ def _with_base(meeting: Meeting | None, base: Meeting) -> Meeting:
         below, above = base, meeting
     else:
         below, above = meeting, base
+    told = above.object
+    if above.type == PERSONAL_ROOM and below.type not in (None, PERSONAL_ROOM):
+        told = of_room(told)  # topic and type of the room are not those of a meeting scheduled in it
     merged = replace(
         above,
-        object=above.object if above.created else merge(below.object, above.object),
+        object=above.object if above.created else merge(below.object, told),
         last=base.last,
         created=below.created or above.created,
         recovered=above.recovered or (below.state in _DELETED and above.state not in _DELETED),
@@ -147,7 +151,7 @@ def _with_base(meeting: Meeting | None, base: Meeting) -> Meeting:
         recordings={**below.recordings, **above.recordings},
         registrants={**below.registrants, **above.registrants},
     )
-    return with_link_of(merged, below, above.object)
+    return with_link_of(merged, below, told)
 
 
 def _with_change(meeting: Meeting, account_id: str, change: Change, deleted_by: str) -> Meeting:

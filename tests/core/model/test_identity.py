@@ -11,6 +11,7 @@ import pytest
 
 from core.model.fold import GONE, SNAPSHOT, Change, fold, position
 from core.model.identity import Record, fold_records, own_account_id, shared_steps
+from core.model.instances import is_room
 from core.model.meeting import Meeting, MeetingState
 from core.zoom.envelope import digest, parse
 from tests.core.events import NUMBER, SAMPLES, event, raw
@@ -162,6 +163,14 @@ class TestFoldRecords:
         every = [sent("created", 1, A, **CHOIR), sent("updated", 2, B, password="654321")]
         for upto in (0, 1, 2):
             assert shown(*every, upto=upto).join_url == f"https://zoom.us/j/{NUMBER}"
+
+    def test_the_room_of_the_new_account_is_not_the_meeting_scheduled_in_it(self) -> None:
+        room = {"type": 4, "topic": "Anna's Personal Meeting Room", "uuid": "u"}
+        every = [sent("created", 1, A, **CHOIR), sent("started", 2, B, **room)]
+        for upto in (0, 1, 2):
+            meeting = shown(*every, upto=upto)
+            assert (meeting.topic, meeting.type) == ("Choir rehearsal", 2)
+            assert is_room(meeting)
 
     def test_the_order_of_arrival_does_not_matter(self) -> None:
         chance = random.Random(7)
