@@ -138,8 +138,9 @@ class HealthWorker:
             is_full = sum(one is lane for one in self._underway.values()) >= LANES[lane]
             if site_id in self._underway or is_full:
                 return False
+            # First: where no thread can be started, nothing is under way.
+            threading.Thread(target=self._check, args=(site_id,), name="health-check", daemon=True).start()
             self._underway[site_id] = lane
-        threading.Thread(target=self._check, args=(site_id,), name="health-check", daemon=True).start()
         return True
 
     def _check(self, site_id: str) -> None:

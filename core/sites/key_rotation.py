@@ -39,14 +39,15 @@ class KeyRotator:
 
     def begin(self, site_id: str) -> bool:
         """Start renewing the key of a site. Returns False where that is under way, or too many are."""
+        rotating = copy_context()  # with who asked for it
+        thread = threading.Thread(
+            target=rotating.run, args=(self._rotate, site_id), name="key-rotation", daemon=True
+        )
         with self._guard:
             if site_id in self._underway or len(self._underway) >= _MOST:
                 return False
+            thread.start()  # first: where no thread can be started, nothing is under way
             self._underway.add(site_id)
-        rotating = copy_context()  # with who asked for it
-        threading.Thread(
-            target=rotating.run, args=(self._rotate, site_id), name="key-rotation", daemon=True
-        ).start()
         return True
 
     def resume(self, site_id: str) -> None:

@@ -39,11 +39,11 @@ class PageVisitor:
         with self._guard:
             if self._stopping.is_set() or site_id in self._underway or site_id in self._waiting:
                 return
+            if self._threads < THREADS:
+                # First: where no thread can be started, nothing waits for it.
+                threading.Thread(target=self._run, name="page-visits", daemon=True).start()
+                self._threads += 1
             self._waiting.append(site_id)
-            if self._threads == THREADS:
-                return
-            self._threads += 1
-        threading.Thread(target=self._run, name="page-visits", daemon=True).start()
 
     def is_underway(self, site_id: str) -> bool:
         """Whether the pages of a site are being looked at now, or wait for it."""

@@ -62,8 +62,9 @@ class PairingCaller:
         with self._guard:
             if pairing_id in self._underway or len(self._underway) >= self.most:
                 return
+            # First: where no thread can be started, nothing is under way.
+            threading.Thread(target=self._call, args=(pairing_id,), name="call-back", daemon=True).start()
             self._underway.add(pairing_id)
-        threading.Thread(target=self._call, args=(pairing_id,), name="call-back", daemon=True).start()
 
     def watch(self, pairing: Pairing) -> None:
         """Call a site that somebody waits for again soon, if this process repeats call backs. Does not block."""

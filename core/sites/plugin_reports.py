@@ -111,23 +111,24 @@ class MoveChecker:
                         messages.STORE_UNAVAILABLE % {"reason": messages.STORE_QUEUE_FULL}
                     )
             future = Future()
+            checking = copy_context()  # with who reported it
+            # First: where no thread can be started, nothing is under way.
+            threading.Thread(
+                target=checking.run, args=(self._check, site_id, body, future), name="move-check", daemon=True
+            ).start()
             self._checks[site_id] = body, future
-        checking = copy_context()  # with who reported it
-        threading.Thread(
-            target=checking.run, args=(self._check, site_id, body, future), name="move-check", daemon=True
-        ).start()
         return future
 
     def _check(self, site_id: str, body: bytes, future: Future[None]) -> None:
         try:
             move(self.store, site_id, body)
+            self.on_moved(site_id)
         except ZoomBridgeError as error:
             future.set_exception(error)
         except Exception as error:
             logger.exception("move_failed", site=site_id)
             future.set_exception(error)
         else:
-            self.on_moved(site_id)
             future.set_result(None)
 
 

@@ -94,9 +94,10 @@ class AlertDeliverer:
             return min(wait, _POLL_SECONDS)
         claim = partial(deliveries.claim, now=now, until=now + _LEASE, limit=room, underway=underway)
         for delivery in self.store.write(claim):
+            thread = threading.Thread(target=self._run, args=(delivery,), name="alert-delivery", daemon=True)
             with self._guard:
+                thread.start()  # first: where no thread can be started, nothing is under way
                 self._underway.add(delivery.channel_id)
-            threading.Thread(target=self._run, args=(delivery,), name="alert-delivery", daemon=True).start()
         return 0
 
     def deliver_due(self) -> int:

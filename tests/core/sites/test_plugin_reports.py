@@ -151,6 +151,14 @@ class TestMoveChecker:
         with at(site, site.home).answering(), pytest.raises(PairingRefusedError):
             MoveChecker(store).check("s1", report(), within=600)
 
+    def test_raises_what_goes_wrong_after_the_move(self, store: Store, site: Site) -> None:
+        def mistake(_: str) -> None:
+            raise ZeroDivisionError("a mistake of ours")
+
+        checker = MoveChecker(store, on_moved=mistake)
+        with at(site, NEW).answering(), pytest.raises(ZeroDivisionError):
+            checker.check("s1", report(), within=600)
+
     def test_begins_no_more_than_there_is_room_for(self, store: Store, site: Site) -> None:
         with pytest.raises(StoreUnavailableError):
             MoveChecker(store, most=0).check("s1", report(), within=0)
