@@ -450,16 +450,31 @@ class MirrorWorker:
 
     def _mirror_in_pool(self, site_id: str, claims: list[Claim], claimed_at: float) -> None:
         try:
-            self.mirror(claims)
-        except Exception:
-            # The claims' leases expire, and the posts are claimed again.
-            logger.exception("mirror_failed", site=site_id)
+            self._mirror_or_log(site_id, claims)
         finally:
             with self._guard:
                 self._batches[site_id].remove(claimed_at)
                 if not self._batches[site_id]:
                     del self._batches[site_id]
             self.wake()
+
+    def _mirror_or_log(self, site_id: str, claims: Sequence[Claim]) -> None:
+        """Write claimed posts. Where a mistake with one of them ends that, the others are written without it."""
+        try:
+            self.mirror(claims)
+        except Exception as error:
+            # The claims' leases expire, and the posts are claimed again: with each other, as long as all are due.
+            logger.exception("mirror_failed", site=site_id)
+            if len(claims) == 1 or isinstance(error, StoreUnavailableError):
+                return
+            for claim in self._unfinished(claims):
+                if not self.thread.stopping.is_set():
+                    self._mirror_or_log(site_id, [claim])
+
+    def _unfinished(self, claims: Sequence[Claim]) -> list[Claim]:
+        with contextlib.suppress(StoreUnavailableError), self.store.reading() as connection:
+            return queue.unfinished(connection, claims)
+        return []
 
     def _now(self, connection: Connection) -> int:
         return store_clock.now(connection, self.clock)

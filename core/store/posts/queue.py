@@ -425,6 +425,17 @@ def finish(
     return _FINISHING(connection, given).rowcount == 1
 
 
+def unfinished(connection: Connection, taken: Sequence[Claim]) -> list[Claim]:
+    """Return those claims of one site, at least one, whose result is not recorded yet."""
+    leased = select(posts.c.number, posts.c.epoch).where(
+        posts.c.site_id == taken[0].site_id,
+        posts.c.number.in_([claim.number for claim in taken]),
+        posts.c.lease_until > 0,
+    )
+    held = {(row.number, row.epoch) for row in connection.execute(leased)}
+    return [claim for claim in taken if (claim.number, claim.epoch) in held]
+
+
 def mark_trashed(connection: Connection, taken: Claim) -> None:
     """Mark a post as trashed by the bridge, before the request: its result may stay unknown."""
     connection.execute(update(posts).where(_held(taken)).values(state=PostState.TRASHED))

@@ -13,9 +13,11 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from core.errors import Fault, SiteFaultError, StoreUnavailableError
+from core.model.meeting import Meeting
 from core.model.rules import Rules
 from core.pipeline.fold_worker import FoldWorker
 from core.pipeline.mirror_worker import _WORKERS, PER_SITE, MirrorWorker, retry_delay
+from core.render import Post, render
 from core.store.db.engine import Store
 from core.store.db.schema import posts as table
 from core.store.events import log
@@ -680,6 +682,26 @@ class TestThreads:
             bench.mirror.stop()
         assert len(double.posts) == 2
         assert (bench.row(1).lease_until, bench.row(2).lease_until) == (0, 0)
+
+    def test_write_the_others_of_a_batch_in_which_one_cannot_be_rendered(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Otherwise they would wait with it for ever: they are due together again, too."""
+
+        def mistake(meeting: Meeting, *given: Any) -> Post:
+            if meeting.number == 2:
+                raise ZeroDivisionError("a mistake of ours")
+            return render(meeting, *given)
+
+        monkeypatch.setattr("core.pipeline.mirror_worker.render", mistake)
+        for number in (1, 2, 3):
+            bench.happens(number)
+        bench.mirror.start()
+        try:
+            eventually(lambda: len(bench.doubles.get("s1", SiteDouble()).posts) == 2)
+        finally:
+            bench.mirror.stop()
+        assert [bench.row(number).written for number in (1, 2, 3)] == [1, 0, 1]
 
     def test_make_the_next_ready_while_as_many_requests_as_may_be_are_under_way(self, bench: Bench) -> None:
         double = bench.doubles.setdefault("s1", SiteDouble())
