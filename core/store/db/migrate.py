@@ -6,11 +6,9 @@ keep Alembic's 11 MB of modules for as long as it runs.
 
 from __future__ import annotations
 
-import sqlite3
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
-import psycopg
 import structlog
 from sqlalchemy import column, inspect, select, table
 from sqlalchemy.exc import DatabaseError, OperationalError
@@ -72,7 +70,7 @@ def _rewrite(engine: Engine, tables: Sequence[str]) -> None:
             postgresql.rewrite(engine, tables)
         else:
             sqlite.rewrite(engine)
-    except (sqlite3.Error, psycopg.Error) as error:
+    except engine.dialect.loaded_dbapi.Error as error:
         logger.warning("rewrite_failed", reason=" ".join(str(error).split())[:300])
         return
     with engine.begin() as connection:

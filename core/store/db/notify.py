@@ -12,7 +12,6 @@ import selectors
 import threading
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import structlog
 from sqlalchemy import func, select
 
@@ -21,6 +20,7 @@ from core.store.db import postgresql
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    import psycopg
     from sqlalchemy import URL, Connection
 
 EVENTS = "zoombridge_events"  # events were appended to the log
@@ -69,6 +69,8 @@ class Listener:
             os.close(self._stopped)
 
     def _run(self) -> None:
+        import psycopg  # a bridge on SQLite has no listener, and does not load it
+
         wait = _FIRST_RETRY_SECONDS
         while not self._stopping.is_set():
             try:

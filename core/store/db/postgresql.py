@@ -1,17 +1,18 @@
-"""PostgreSQL: a database server that any number of processes and machines share."""
+"""PostgreSQL: a database server that any number of processes and machines share.
+
+Its driver is loaded only where the database is one: a bridge on SQLite would keep its 9 MB for as long as it runs.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import psycopg
-from psycopg import sql
-from psycopg.types.string import StrDumper
 from sqlalchemy import create_engine, event, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import psycopg
     from sqlalchemy import URL, Connection, Engine
 
 READERS = 12  # as many as threads that answer requests: for pages, events, and what is unverified
@@ -41,14 +42,6 @@ _SESSION = """
 _MIGRATION_LOCK = 7_662_066_247_332
 _DEADLOCK, _SERIALIZATION_FAILURE = "40P01", "40001"
 _PROGRAM_LIMIT_EXCEEDED = "54"
-
-
-class _WithoutNul(StrDumper):
-    """Sends text as PostgreSQL can keep it: all of Unicode but U+0000, which SQLite takes and a site may send."""
-
-    def dump(self, obj: str) -> Any:
-        """Return the bytes to send."""
-        return super().dump(obj.replace("\0", "\ufffd"))
 
 
 def writing(url: URL) -> Engine:
@@ -85,6 +78,8 @@ def reading(url: URL) -> Engine:
 
 def connect(url: URL) -> psycopg.Connection[Any]:
     """Return a connection outside the pools, in autocommit mode."""
+    import psycopg
+
     conninfo = url.set(drivername="postgresql").render_as_string(hide_password=False)
     return psycopg.connect(conninfo, autocommit=True, **_arguments(url))
 
@@ -97,6 +92,8 @@ def wait_for_migrations(connection: Connection) -> None:
 
 def rewrite(engine: Engine, tables: Iterable[str]) -> None:
     """Rewrite tables (VACUUM FULL): until then, dropped columns and old row versions stay in their files."""
+    from psycopg import sql
+
     with connect(engine.url) as connection:
         connection.execute("SET statement_timeout = 0")
         for name in tables:
@@ -104,8 +101,11 @@ def rewrite(engine: Engine, tables: Iterable[str]) -> None:
 
 
 def worth_repeating(error: BaseException | None) -> bool:
-    """Whether a transaction failed only because of a conflict with another one, so that it can be retried."""
-    return isinstance(error, psycopg.Error) and error.sqlstate in (_DEADLOCK, _SERIALIZATION_FAILURE)
+    """Whether a transaction failed only because of a conflict with another one, so that it can be retried.
+
+    `error` is the driver's. False for one of SQLite's, which have no SQLSTATE.
+    """
+    return _sqlstate(error) in (_DEADLOCK, _SERIALIZATION_FAILURE)
 
 
 def is_about_the_data(error: BaseException | None) -> bool:
@@ -114,7 +114,11 @@ def is_about_the_data(error: BaseException | None) -> bool:
     psycopg raises OperationalError for the whole class 54, as it does for a server that is down:
     https://www.postgresql.org/docs/current/errcodes-appendix.html
     """
-    return isinstance(error, psycopg.Error) and (error.sqlstate or "").startswith(_PROGRAM_LIMIT_EXCEEDED)
+    return _sqlstate(error).startswith(_PROGRAM_LIMIT_EXCEEDED)
+
+
+def _sqlstate(error: BaseException | None) -> str:
+    return getattr(error, "sqlstate", None) or ""
 
 
 def _arguments(url: URL) -> dict[str, Any]:
@@ -123,10 +127,12 @@ def _arguments(url: URL) -> dict[str, Any]:
 
 
 def _prepare(connection: psycopg.Connection[Any], _record: Any) -> None:
+    from core.store.db.postgresql_text import WithoutNul
+
     autocommit, connection.autocommit = connection.autocommit, True
     connection.execute(_SESSION)
     connection.autocommit = autocommit
-    connection.adapters.register_dumper(str, _WithoutNul)
+    connection.adapters.register_dumper(str, WithoutNul)
 
 
 def _forbid_writing(connection: psycopg.Connection[Any], _record: Any) -> None:

@@ -1,6 +1,8 @@
 """The one thread that writes: shared commits, bounded, durable; and readers that cannot write."""
 
 import queue
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -340,3 +342,18 @@ class TestReason:
         assert _words(OperationalError("", None, Exception(said))) == (
             "FATAL: database … isn't there for user …: don't"
         )
+
+
+def test_sqlite_loads_no_driver_of_postgresql(tmp_path: Path) -> None:
+    """Nothing that a serving bridge imports does, either: the driver takes 9 MB."""
+    code = """
+import sys
+import core.bridge, web.app, web.cli.serve
+from core.store.db.engine import Store
+from tests.core.conftest import KEYS
+
+Store(sys.argv[1], keys=KEYS).close()
+print([name for name in ("psycopg", "psycopg_binary") if name in sys.modules])
+"""
+    command = [sys.executable, "-c", code, f"sqlite:///{tmp_path / 'bridge.db'}"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "[]"
