@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tornado.httputil import (
+    ParseBodyConfig,
+    ParseMultipartConfig,
+    ParseUrlEncodedConfig,
+    set_parse_body_config,
+)
 from tornado.web import Application
 
 from core.auth.passwords import Passwords
@@ -23,6 +29,15 @@ if TYPE_CHECKING:
     from web.http.batcher import Limits, Requests
 
 
+MOST_FIELDS = 5000
+"""Fields of a form: one that confirms a bulk action has one for each of 2,000 sites, that of rules some for each host."""
+# For the whole process: Tornado has no other place for it. No form of the bridge is multipart.
+_FORMS = ParseBodyConfig(
+    multipart=ParseMultipartConfig(enabled=False),
+    urlencoded=ParseUrlEncodedConfig(max_arguments=MOST_FIELDS),
+)
+
+
 def make_app(
     bridge: Bridge,
     *,
@@ -39,6 +54,7 @@ def make_app(
 
     Without `rpc_token` the command line's API is off, without `metrics_token` the metrics are.
     """
+    set_parse_body_config(_FORMS)
     dispatcher = dispatcher or Dispatcher(bridge.ingest)
     auth = AuthService(bridge.store, passwords or Passwords())
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from sqlalchemy import update
@@ -264,6 +265,16 @@ class TestManySites:
         bridge.job_runner.run_step(job)
         with store.reading() as connection:
             assert read(sites.load(connection, "s2", store.sealer).rules).rules == wanted
+
+    def test_as_many_as_a_job_may_have_are_named_by_a_form(
+        self, admin: Door, http: Http, bridge: Bridge
+    ) -> None:
+        chosen = [("do", "pause"), *(("site", f"{number:012x}") for number in range(bulk.MOST_SITES))]
+        headers = {"Content-Type": "application/x-www-form-urlencoded"} | (admin.headers or {})
+        answer = http("POST", "/sites", urlencode(chosen).encode(), headers)
+        assert answer.code == 303, words(answer)
+        [job] = bridge.job_runner.claim()
+        assert len(job.arguments["sites"]) == bulk.MOST_SITES
 
     def test_get_none_that_is_not_meant(
         self, admin: Door, watcher: Door, store: Store, bridge: Bridge
