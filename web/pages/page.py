@@ -23,6 +23,7 @@ from core.wordpress import signing
 from web.http.client_address import client_address
 from web.http.handler import Handler
 from web.signin import cookie
+from web.signin.handlers import REQUEST_NOT_UNDERSTOOD
 from web.stub.auth import REFUSALS, Context, StubRequest, answer_signed, refusal, sign_answer
 from web.ui.browser_names import browser_name
 from web.ui.i18n import accepted_languages, choose_language, translations
@@ -244,6 +245,8 @@ class PageHandler(Handler):
             message = words.gettext(
                 "This form was not submitted from this page. Open the page again and submit it from there."
             )
+        elif status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+            message = words.gettext(REQUEST_NOT_UNDERSTOOD)
         else:
             message = words.gettext(
                 "The bridge encountered an internal error. Your input may not have been saved; no Zoom data is lost. "

@@ -8,6 +8,7 @@ import secrets
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
@@ -45,6 +46,17 @@ T = TypeVar("T")
 logger = structlog.get_logger(__name__)
 
 _RETRY_SECONDS = 5
+
+
+# Marks texts for translation: the extraction looks for this name.
+def _(text: str) -> str:
+    return text
+
+
+REQUEST_NOT_UNDERSTOOD = _(
+    "The bridge does not understand this request, and nothing was changed. Open the page again and try it from there."
+)
+"""Of a page whose request is malformed: with bytes that are no text, with too many fields, or by another method."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +247,8 @@ class SignInPageHandler(Handler):
             message = self.words.gettext(
                 "This form was not submitted from this page. Open the page again and submit it from there."
             )
+        elif status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+            message = self.words.gettext(REQUEST_NOT_UNDERSTOOD)
         else:
             message = self.words.gettext("The bridge encountered an internal error. See its log for details.")
         self.show("pages/error.jinja", status=status_code, message=message)

@@ -202,6 +202,15 @@ class TestOneTimeTokens:
 
 
 class TestFailure:
+    @pytest.mark.parametrize(
+        ("method", "path"), [("GET", "/signin?to=%ff"), ("PUT", "/signin"), ("PUT", "/enter")]
+    )
+    def test_of_the_client_is_not_said_to_be_the_bridges(self, http: Http, method: str, path: str) -> None:
+        answer = http(method, path, b"" if method == "PUT" else None)
+        assert answer.code in (400, 405)
+        assert b"internal error" not in answer.body
+        assert b"Open the page again" in answer.body
+
     def test_is_logged_with_its_reason(self, http: Http, away: None) -> None:
         with capture_logs() as logs:
             assert http("GET", "/link?token=x").code == 503

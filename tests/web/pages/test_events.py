@@ -226,6 +226,12 @@ class TestList:
         ):
             assert door.get(path).code in (200, 422), path
 
+    def test_does_not_blame_the_bridge_for_a_query_that_is_no_text(self, door: Door, full: Store) -> None:
+        answer = door.get("/events?number=%ff")
+        assert answer.code == 400
+        assert "internal error" not in words(answer)
+        assert "Open the page again" in words(answer)
+
 
 class TestRead:
     @pytest.mark.parametrize(
