@@ -222,6 +222,8 @@ class TestList:
             "/events?number=" + "9" * 40,
             "/events?site=%00&event=%00",
             "/events?since=0001-01-01T00:00&until=9999-12-31T23:59",
+            "/events?since=0001-01-01T00:00%2B05:00&until=9999-12-31T23:59-05:00",
+            "/events?since=99999w",
             "/events?after=1.1&before=2.2&outcome=refused",
         ):
             assert door.get(path).code in (200, 422), path

@@ -31,6 +31,16 @@ def test_that_are_none_are_refused(text: str) -> None:
         parse_time(text, now=NOW)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["0001-01-01T00:00+05:00", "0999-12-31", "9999-12-31T23:59-05:00", "9999-01-01", "99999w"],
+)
+def test_that_no_calendar_shows_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="too long ago, or too far ahead"):
+        parse_time(text, now=NOW)
+
+
 def test_are_written_as_they_are_read() -> None:
-    for at in (int(NOW * 1000), int(NOW * 1000) + 5000):
+    for text in ("2026-11-23 09:00", "2026-11-23 09:00:05", "1000-01-01", "9998-12-31T23:59Z"):
+        at = parse_time(text, now=NOW)
         assert parse_time(format_utc(at), now=0) == at
