@@ -76,17 +76,21 @@ def grant(
     return result
 
 
-def refuse(store: Store, account_id: str, site_id: str, *, clock: Callable[[], float] | None = None) -> int:
+def refuse(
+    store: Store, account_id: str, site_id: str, *, clock: Callable[[], float] | None = None
+) -> int | None:
     """Refuse an account's request to be shown on a site; return how many events that waited are deleted.
 
-    Its next events wait, too, but ask nobody. An account that is granted to the site is left alone: see `revoke`.
-    Raises: UnknownAccountError for an id that is none of Zoom's; StoreUnavailableError.
+    Its next events wait, too, but ask nobody. An account that is granted to the site is left alone (see `revoke`): then
+    None is returned. Raises: UnknownAccountError for an id that is none of Zoom's; UnknownSiteError,
+    StoreUnavailableError.
     """
     _require_account(account_id)
 
-    def write(connection: Connection) -> int:
+    def write(connection: Connection) -> int | None:
+        sites.load(connection, site_id, store.sealer)  # what is decided for no site would bind all others
         if grants.is_granted(connection, account_id, site_id):
-            return 0
+            return None
         grants.refuse(connection, account_id, site_id, now=store_clock.now(connection, clock))
         waiting_limits.forget(connection, account_id, site_id)
         deleted = waiting.drop(connection, account_id, site_id)
@@ -94,7 +98,8 @@ def refuse(store: Store, account_id: str, site_id: str, *, clock: Callable[[], f
         return deleted
 
     deleted = store.write(write)
-    logger.info("account_refused", account_id=account_id, site=site_id)
+    if deleted is not None:
+        logger.info("account_refused", account_id=account_id, site=site_id)
     return deleted
 
 

@@ -36,7 +36,7 @@ class GrantsHandler(PageHandler):
         done = self.get_query_argument("done", "")
         await self._show(
             FormResult(
-                done=done if done in ("granted", "refused", "revoked", "gone", "hours") else "",
+                done=done if done in ("granted", "is-granted", "refused", "revoked", "gone", "hours") else "",
                 released=self._number("released"),
                 lost=self._number("lost"),
             )
@@ -53,7 +53,10 @@ class GrantsHandler(PageHandler):
                     deleted = await self.blocking(
                         partial(grants.refuse, self.bridge.store, account_id, site_id)
                     )
-                    self._go(done="refused", released=str(deleted))
+                    if deleted is None:
+                        self._go(done="is-granted")
+                    else:
+                        self._go(done="refused", released=str(deleted))
                 case "revoke":
                     await self._revoke(account_id, site_id)
                 case "dismiss":

@@ -113,11 +113,8 @@ def refuse_account(bridge: Bridge, request: api.GrantRequest) -> api.RefusedGran
     """Refuse to show an account on a site. Raises: UnknownAccountError, UnknownSiteError."""
     with bridge.store.reading() as connection:
         site = sites.find(connection, request.site, bridge.store.sealer)
-        is_granted = stored_grants.is_granted(connection, request.account.strip(), site.id)
-    if is_granted:
-        return api.RefusedGrant(site_url=site.url, is_granted=True, deleted=0)
     deleted = grants.refuse(bridge.store, request.account.strip(), site.id)
-    return api.RefusedGrant(site_url=site.url, is_granted=False, deleted=deleted)
+    return api.RefusedGrant(site_url=site.url, is_granted=deleted is None, deleted=deleted or 0)
 
 
 def revoke_account(bridge: Bridge, request: api.GrantRequest) -> api.GrantChange:

@@ -99,6 +99,15 @@ class TestRequests:
         assert "1 event that waited is processed" in text(admin.follow(post(admin, "grant")))
         assert "Refused and revoked" not in text(admin.get(PATH))
 
+    def test_that_somebody_else_has_granted_are_not_said_to_be_refused(
+        self, asked: Store, admin: Door
+    ) -> None:
+        post(admin, "grant")
+        page = text(admin.follow(post(admin, "refuse")))
+        assert "Nothing was changed: the account is granted to the site by now." in page
+        assert "Refused." not in page
+        assert ("s2", GrantSource.ADMINISTRATOR) in given(asked)
+
     def test_of_an_account_with_credentials_have_its_name(self, asked: Store, admin: Door) -> None:
         account = ZoomAccount("The choir", Credentials(ACCOUNT, "id", "secret"))
         asked.write(lambda connection: zoom_credentials.save(connection, account, asked.sealer))
@@ -196,11 +205,14 @@ class TestAccounts:
         assert len(given(asked)) == 1
 
     def test_of_a_site_that_is_gone_are_left_alone(self, asked: Store, admin: Door) -> None:
-        for do in ("grant", "revoke"):
-            assert "Nothing was changed" in text(admin.follow(post(admin, do, "nowhere", sure="yes")))
+        for do in ("grant", "refuse", "revoke"):
+            answer = post(admin, do, "nowhere", "NotHeardOfYet", sure="yes")
+            assert "Nothing was changed" in text(admin.follow(answer))
         assert "Nothing was changed" in text(admin.follow(post(admin, "revoke", "s2", sure="yes")))
         assert post(admin, "nonsense").code == 303
         assert len(given(asked)) == 1
+        append(asked, "s1", 8, "NotHeardOfYet")
+        assert len(given(asked)) == 2, "nor is anything decided about other sites"
 
     def test_are_listed_in_pages(self, asked: Store, admin: Door) -> None:
         for number in range(30):
