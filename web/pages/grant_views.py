@@ -135,7 +135,7 @@ class GrantsView:
     @property
     def back(self) -> dict[str, str]:
         """The query of the page that forms lead back to."""
-        return {}
+        return {"q": self.words} if self.words else {}
 
 
 @dataclass(frozen=True, slots=True)

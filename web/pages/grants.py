@@ -22,7 +22,7 @@ class GrantsHandler(PageHandler):
     """`/accounts/grants`: `GET` shows the list of accounts, or one of them; `POST` decides about a grant.
 
     It grants an account to a site, refuses a request or revokes a grant, and dismisses the note that events were dropped
-    because too many accounts asked. `account` in the query is that of the page, to which forms lead back.
+    because too many accounts asked. `account` or `q` in the query are those of the page, to which forms lead back.
     """
 
     path = "/accounts"
@@ -97,10 +97,14 @@ class GrantsHandler(PageHandler):
     def _of_account(self) -> str:
         return self.get_query_argument("account", "")[:_LONGEST]
 
+    @property
+    def _words(self) -> str:
+        return " ".join(self.get_query_argument("q", "").split())[:LONGEST_SEARCH]
+
     def _go(self, **query: str) -> None:
         """Lead back to the page that the form was on."""
-        of_account = {"account": self._of_account} if self._of_account else {}
-        self.go(_PATH, **of_account, **query)
+        page = {"account": self._of_account, "q": self._words}
+        self.go(_PATH, **{name: value for name, value in page.items() if value}, **query)
 
     async def _show(self, result: FormResult) -> None:
         status = 422 if result.errors else 200
@@ -112,7 +116,7 @@ class GrantsHandler(PageHandler):
                 grant_views.list_view,
                 self.bridge,
                 result,
-                words=" ".join(self.get_query_argument("q", "").split())[:LONGEST_SEARCH],
+                words=self._words,
                 after=self.get_query_argument("after", "")[:_LONGEST],
             )
         )

@@ -108,6 +108,13 @@ class TestRequests:
         assert "Refused." not in page
         assert ("s2", GrantSource.ADMINISTRATOR) in given(asked)
 
+    def test_that_are_found_lead_back_to_what_was_searched(self, asked: Store, admin: Door) -> None:
+        searched = f"{PATH}?q=Site+s2"
+        actions = {one.get("action") for one in Elements(admin.get(searched)).all("form")}
+        assert searched in actions
+        answer = admin.post(searched, do="refuse", site="s2", account=ACCOUNT)
+        assert answer.headers["Location"].startswith(f"{searched}&done=refused")
+
     def test_of_an_account_with_credentials_have_its_name(self, asked: Store, admin: Door) -> None:
         account = ZoomAccount("The choir", Credentials(ACCOUNT, "id", "secret"))
         asked.write(lambda connection: zoom_credentials.save(connection, account, asked.sealer))
