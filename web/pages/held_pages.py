@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from core.accounts import held_decisions
-from core.errors import TooManyJobsError, UnknownAccountError
+from core.errors import TooManyJobsError
 from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts import removals
 from core.store.sites import sites
@@ -53,7 +53,10 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class HeldPagesView:
-    """The held meetings by account, and the latest decisions. `done`: dismissed, or nothing was selected."""
+    """The held meetings by account, and the latest decisions.
+
+    `done`: dismissed; decided, where some of them were not held any more; or none, where nothing was selected.
+    """
 
     accounts: list[HeldAccount]
     decisions: list[Decision]
@@ -87,10 +90,10 @@ class HeldPagesHandler(PageHandler):
             return
         bridge, name = self.bridge, self.viewer.name
         if decision == "dismiss":
-            await self.blocking(
+            dismissed = await self.blocking(
                 partial(held_decisions.dismiss, bridge.store, bridge.job_runner, account_id, numbers, by=name)
             )
-            self.go("/accounts/held", done="dismissed")
+            self.go("/accounts/held", done="dismissed" if dismissed == len(numbers) else "decided")
             return
         try:
             job = await self.blocking(
@@ -109,11 +112,12 @@ class HeldPagesHandler(PageHandler):
 def _view(bridge: Bridge, *, done: str, problem: str) -> HeldPagesView:
     with bridge.store.reading() as connection:
         names = {site.id: site.name for site in sites.list_all(connection, bridge.store.sealer)}
+        accounts = zoom_credentials.names(connection)
         held = removals.held(connection, limit=_MOST + 1)
         decided = removals.latest_decisions(connection, limit=_MOST_DECISIONS)
         limits = bridge.trash_limits.limits(connection)
         found = [
-            HeldAccount(account_id, _name(bridge, account_id), _meetings(held, account_id, names))
+            HeldAccount(account_id, accounts.get(account_id, account_id), _meetings(held, account_id, names))
             for account_id in dict.fromkeys(one.account_id for one in held)
         ]
     return HeldPagesView(
@@ -121,7 +125,7 @@ def _view(bridge: Bridge, *, done: str, problem: str) -> HeldPagesView:
         decisions=[Decision(one, names.get(one.site_id, "")) for one in decided],
         limits=limits,
         has_more=len(held) > _MOST,
-        done=done if done in ("dismissed", "none") else "",
+        done=done if done in ("dismissed", "decided", "none") else "",
         problem=problem,
     )
 
@@ -140,11 +144,3 @@ def _meetings(held: list[Removal], account_id: str, names: dict[str, str]) -> li
         )
         for number, some in grouped.items()
     ]
-
-
-def _name(bridge: Bridge, account_id: str) -> str:
-    with bridge.store.reading() as connection:
-        try:
-            return zoom_credentials.load(connection, account_id, bridge.store.sealer).name
-        except UnknownAccountError:
-            return account_id

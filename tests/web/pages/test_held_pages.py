@@ -102,6 +102,18 @@ class TestHeldPages:
         assert "These pages stay" in page
         assert "No page is held" in page
 
+    def test_says_so_where_somebody_else_has_decided_before(
+        self, http: Http, session: dict[str, str], store: Store
+    ) -> None:
+        post(http, session, "approve", NUMBERS[0])
+        after = post(http, session, "dismiss", *NUMBERS)
+        page = text(http("GET", after, headers=session))
+        assert "Only pages that were still held stay." in page
+        assert states(store)[NUMBERS[0]] is RemovalState.APPROVED
+
+    def test_as_many_as_are_listed_are_decided_about(self, http: Http, session: dict[str, str]) -> None:
+        assert post(http, session, "dismiss", *range(1, 1001)) == "/accounts/held?done=decided"
+
     def test_nothing_selected_decides_nothing(
         self, http: Http, session: dict[str, str], store: Store
     ) -> None:
