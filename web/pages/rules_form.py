@@ -296,6 +296,11 @@ def unknown_addresses(rules: Rules, known: Sequence[KnownHost]) -> list[str]:
     return list(dict.fromkeys(host for host in named if "@" in host and host.casefold() not in emails))
 
 
+def mark(saved: Rules) -> str:
+    """Return a digest of the saved rules that a form was filled with."""
+    return digest(saved, {})
+
+
 def digest(rules: Rules, saved: Mapping[str, Any]) -> str:
     """Return a digest of what was previewed: new rules in place of the saved ones."""
     text = json.dumps([rules.written(), saved], sort_keys=True)

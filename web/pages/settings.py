@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +70,8 @@ class RulesView:
     """The form of the rules. `previewed` is the digest of the previewed rules.
 
     `has_changed`: the form or the saved rules changed since the preview; `unknown`: e-mail addresses of no known host.
-    `is_returning`: the preview is that of the site's template, to which it may return.
+    `is_returning`: the preview is that of the site's template, to which it may return. `seen` is the mark of the saved rules
+    that the form was filled with; `replaces_others`: others have been saved since.
     """
 
     values: FormValues
@@ -81,6 +82,8 @@ class RulesView:
     is_saved_already: bool = False
     unknown: tuple[str, ...] = ()
     is_returning: bool = False
+    seen: str = ""
+    replaces_others: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +232,7 @@ class SettingsPage(PageHandler):
         found = await self.blocking(rules_template.load, self.bridge, name, decided)
         if name and found.template is None:
             self.missing(self.translated(RulesTemplateError(messages.UNKNOWN_TEMPLATE % {"name": name})))
-        form = form or RulesView(rules_form.of_rules(found.rules, []), {})
+        form = form or RulesView(rules_form.of_rules(found.rules, []), {}, seen=rules_form.mark(found.rules))
         view = TemplateView(
             found=found,
             typed=typed,
@@ -248,7 +251,7 @@ class SettingsPage(PageHandler):
         self, site: Site, form: RulesView | None, confirm_token: int | None
     ) -> SiteSettingsView:
         state = await self._state(site)
-        form = form or RulesView(rules_form.of_rules(state.decided.rules, state.hosts), {})
+        form = form or _unchanged(state)
         rotation = await self._rotation(site) if self.viewer.may_change else None
         return SiteSettingsView(
             site=state.site,
@@ -318,8 +321,9 @@ class SettingsHandler(SettingsPage):
         values = rules_form.submitted(partial(self.get_body_arguments, strip=False))
         reading = Reading(values, state.decided.rules, state.found, self.words)
         decided = reading.rules()
+        seen = self.get_body_argument("seen", "")
         if decided is None:
-            await self._show(site.id, form=RulesView(values, reading.errors))
+            await self._show(site.id, form=RulesView(values, reading.errors, seen=seen))
             return
         mark = rules_form.digest(decided, state.site.rules)
         asked_to_save = self.get_body_argument("do", "") == "save"
@@ -337,6 +341,8 @@ class SettingsHandler(SettingsPage):
                 has_changed=asked_to_save,
                 is_saved_already=decided == state.decided.rules,
                 unknown=tuple(rules_form.unknown_addresses(decided, state.hosts)),
+                seen=seen,
+                replaces_others=seen not in ("", rules_form.mark(state.decided.rules)),
             ),
         )
 
@@ -461,9 +467,8 @@ class TemplateHandler(SettingsPage):
         previewed = self.get_body_argument("previewed", "")
         if previewed != mark:
             found = await self.blocking(rules_preview.preview_rules, self.bridge.store, state.site, wanted)
-            form = RulesView(
-                rules_form.of_rules(state.decided.rules, state.hosts),
-                {},
+            form = replace(
+                _unchanged(state),
                 preview=found,
                 previewed=mark,
                 has_changed=bool(previewed),
@@ -488,18 +493,27 @@ class TemplateHandler(SettingsPage):
         values = rules_form.submitted(partial(self.get_body_arguments, strip=False))
         reading = Reading(values, saved, SiteOptions(), self.words)
         decided = reading.rules()
+        seen = self.get_body_argument("seen", "")
         if decided is None:
-            await self._show_template(name, form=RulesView(values, reading.errors), typed=typed)
+            form = RulesView(values, reading.errors, seen=seen)
+            await self._show_template(name, form=form, typed=typed)
             return
         if template is None and (
             problem := await self.blocking(rules_template.name_problem, self.bridge, typed)
         ):
-            form = RulesView(values, {"name": self.translated(problem)})
+            form = RulesView(values, {"name": self.translated(problem)}, seen=seen)
             await self._show_template(name, form=form, typed=typed)
             return
         mark = rules_form.digest(decided, template.rules if template else {})
         if not is_saved or self.get_body_argument("previewed", "") != mark:
-            form = RulesView(values, {}, previewed=mark, has_changed=is_saved)
+            form = RulesView(
+                values,
+                {},
+                previewed=mark,
+                has_changed=is_saved,
+                seen=seen,
+                replaces_others=seen not in ("", rules_form.mark(saved)),
+            )
             await self._show_template(name, form=form, typed=typed, decided=decided)
             return
         change = partial(bulk.change_template, is_new=template is None, requested_by=self.viewer.name)
@@ -508,7 +522,7 @@ class TemplateHandler(SettingsPage):
                 change, self.bridge.store, self.bridge.job_runner, typed, decided
             )
         except (RulesTemplateError, TooManyJobsError) as error:
-            form = RulesView(values, {"name": self.translated(error)}, previewed=mark)
+            form = RulesView(values, {"name": self.translated(error)}, previewed=mark, seen=seen)
             await self._show_template(name, form=form, typed=typed, decided=decided)
             return
         self.go("/settings", template=saved_as, done="template")
@@ -539,6 +553,12 @@ class RetentionHandler(SettingsPage):
         await self.blocking(_keep, self.bridge, wanted)
         site = self.get_body_argument("site", "")
         self.go("/settings", **({"site": site} if site else {}), done="retention")
+
+
+def _unchanged(state: SiteSettings) -> RulesView:
+    """Return the form of a site's rules as they are saved."""
+    saved = state.decided.rules
+    return RulesView(rules_form.of_rules(saved, state.hosts), {}, seen=rules_form.mark(saved))
 
 
 def _read(

@@ -150,7 +150,7 @@ class SiteView:
     `asks_addresses`: the viewer may allow the addresses inside a network that the site has.
     `released` counts quarantined events that a token which was just saved has verified.
     `asks_login`: the web server asks for a password of its own. `login_errors` and `login_username` are of that form,
-    `tags` and `tags_problem` of the one for tags.
+    `tags`, `shown_tags` (those that it was filled with) and `tags_problem` of the one for tags.
     """
 
     site: Site
@@ -175,6 +175,7 @@ class SiteView:
     released: int
     steps_done: int
     tags: str
+    shown_tags: str
     tags_problem: str
     asks_addresses: bool
 
@@ -444,11 +445,13 @@ class SiteHandler(SitePage):
 
     async def _save_tags(self, state: SiteStatus) -> None:
         typed = self.get_body_argument("tags", "")[: _LONGEST * sites.MOST_TAGS]
+        # Those that the form was filled with: what others have changed since stays.
+        shown = self.get_body_argument("shown_tags", ", ".join(state.site.tags))
         try:
             wanted = [sites.read_tag(tag) for tag in typed.split(",") if tag.strip()]
-            await self.blocking(_set_tags, self.bridge, state.site, wanted)
+            await self.blocking(_change_tags, self.bridge, state.site, wanted, _split(shown))
         except SiteTagError as error:
-            self._show(state, tags_problem=self.translated(error), tags=typed)
+            self._show(state, tags_problem=self.translated(error), tags=typed, shown_tags=shown)
             return
         self.go(f"/sites/{state.site.id}", done="tags")
 
@@ -462,6 +465,7 @@ class SiteHandler(SitePage):
         token_error: str = "",
         tags_problem: str = "",
         tags: str | None = None,
+        shown_tags: str | None = None,
     ) -> None:
         done, _, count = self.get_query_argument("done", "").partition(",")
         underway = self.bridge.health_worker.is_underway(state.site.id)
@@ -488,6 +492,7 @@ class SiteHandler(SitePage):
             released=int(count) if re.fullmatch(r"[0-9]{1,6}", count) else 0,
             steps_done=sum(line.state is StepState.DONE for line in state.lines),
             tags=", ".join(state.site.tags) if tags is None else tags,
+            shown_tags=", ".join(state.site.tags) if shown_tags is None else shown_tags,
             tags_problem=tags_problem,
             # Where a name leads inside the bridge's network is for the bridge's administrators only.
             asks_addresses=bool(state.site.asked_addresses)
@@ -666,5 +671,12 @@ def _pause(bridge: Bridge, site_id: str, paused: bool) -> None:
     bridge.mirror_worker.wake()
 
 
-def _set_tags(bridge: Bridge, site: Site, wanted: list[str]) -> None:
-    bridge.store.write(partial(sites.change_tags, site_id=site.id, add=wanted, remove=site.tags))
+def _split(tags: str) -> list[str]:
+    return [tag.strip() for tag in tags.split(",") if tag.strip()]
+
+
+def _change_tags(bridge: Bridge, site: Site, wanted: list[str], shown: list[str]) -> None:
+    """Add the tags of a site that are new in a form, and remove those that are there no more."""
+    add = [tag for tag in wanted if tag not in shown]
+    remove = [tag for tag in shown if tag not in wanted]
+    bridge.store.write(partial(sites.change_tags, site_id=site.id, add=add, remove=remove))

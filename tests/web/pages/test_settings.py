@@ -364,6 +364,26 @@ class TestSave:
         assert "Nothing was saved" in words(send(door, do="save", previewed=previewed, never="choir"))
         assert saved(store) == Rules(instant=True)
 
+    def test_what_others_have_saved_since_the_form_was_opened_only_knowingly(
+        self, door: Door, store: Store, choir: None
+    ) -> None:
+        def seen(answer: HTTPResponse) -> str:
+            (found,) = [one["value"] for one in Elements(answer).all("input") if one.get("name") == "seen"]
+            return found or ""
+
+        opened = seen(door.get("/settings"))
+        said = "Other rules have been saved since this form was opened."
+        assert said not in words(send(door, seen=opened, never="x"))
+        decide(store, Rules(never=("theirs",)))
+        wrong = send(door, seen=opened, cancelled_days="x")
+        assert seen(wrong) == opened
+        looked = send(door, seen=opened, never="x")
+        assert said in words(looked)
+        assert seen(looked) == opened, "so that it is said with each preview"
+        send(door, do="save", previewed=mark(looked), seen=opened, never="x")
+        assert saved(store).never == ("x",)
+        assert said not in words(send(door, seen=seen(door.get("/settings")), never="y"))
+
     def test_what_another_version_keeps_stays(self, door: Door, store: Store, choir: None) -> None:
         decide(store, Rules(unknown={"later": {"a": 1}}))
         send(door, do="save", previewed=mark(send(door, never="x")), never="x")

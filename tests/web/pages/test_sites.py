@@ -310,6 +310,21 @@ class TestManySites:
         assert (site.tags, site.paused_at) == (("Berlin", "schools"), None)
         assert door.post("/sites/s1", do="tags", tags="x" * 50).code == 422
 
+    def test_one_keeps_the_tags_that_others_have_changed_since_the_form_was_opened(
+        self, door: Door, store: Store
+    ) -> None:
+        def tags() -> tuple[str, ...]:
+            with store.reading() as connection:
+                return sites.load(connection, "s1", store.sealer).tags
+
+        store.write(lambda connection: sites.change_tags(connection, "s1", add=["a", "b", "c"]))
+        store.write(lambda connection: sites.change_tags(connection, "s1", add=["theirs"], remove=["b"]))
+        refused = door.post("/sites/s1", do="tags", tags="a, b, x" + "x" * 50, shown_tags="a, b, c")
+        form = {one["name"]: one.get("value") for one in Elements(refused).all("input") if one.get("name")}
+        assert form["shown_tags"] == "a, b, c", "of a form that is wrong, too"
+        door.post("/sites/s1", do="tags", tags="A, b, x", shown_tags="a, b, c")
+        assert tags() == ("A", "theirs", "x")
+
 
 def admin_job(bridge: Bridge) -> int:
     """Begin a bulk action of who sees every site; return the number of its job."""
