@@ -47,7 +47,10 @@ class HealthHandler(Handler):
 
     def get(self) -> None:
         """Answer 200."""
+        self.set_header("Cache-Control", "no-store")
         self.write({"status": "ok"})
+
+    head = get  # as many monitors ask
 
 
 class Readiness:
@@ -102,12 +105,15 @@ class ReadyHandler(Handler):
 
     async def get(self) -> None:
         """Answer with the result of a check that is a few seconds old at most."""
+        self.set_header("Cache-Control", "no-store")
         problem = "The bridge is stopping." if self._in_flight.stopping else await self._readiness.problem()
         if problem:
             self.set_status(503)
             self.write({"status": "not ready", "message": problem})
         else:
             self.write({"status": "ready"})
+
+    head = get  # as many monitors ask
 
 
 def _free_bytes(store: Store) -> int | None:

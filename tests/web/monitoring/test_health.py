@@ -20,6 +20,14 @@ class TestHealthz:
         assert (answer.code, json.loads(answer.body)) == (200, {"status": "ok"})
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_monitors_may_ask_for_the_headers_alone(http: Http, path: str) -> None:
+    asked = http("HEAD", path)
+    assert (asked.code, asked.body) == (200, b"")
+    assert asked.headers["Cache-Control"] == "no-store"
+    assert asked.headers["Content-Length"] == str(len(http("GET", path).body))
+
+
 class TestReadyz:
     def test_says_that_events_can_be_taken(self, http: Http) -> None:
         answer = http("GET", "/readyz")
