@@ -24,6 +24,9 @@ SIGNATURE_HEADER = "x-zm-signature"
 TIMESTAMP_HEADER = "x-zm-request-timestamp"
 TOKEN_HEADER = "authorization"  # noqa: S105 - the name of a header
 
+SHORTEST_TOKEN, LONGEST_TOKEN = 8, 200
+_TOKEN = re.compile(rf"[!-~]{{{SHORTEST_TOKEN},{LONGEST_TOKEN}}}")
+
 
 @dataclass(frozen=True, slots=True)
 class Secret:
@@ -41,6 +44,11 @@ class Secret:
         """Omit the value, so that it cannot end in a log."""
         kind = "verification token" if self.is_verification_token else "secret token"
         return f"<Secret {kind} for account {self.account_id or 'any'}>"
+
+
+def is_token(text: str) -> bool:
+    """Whether a text has the form of a secret token or verification token: visible characters of ASCII."""
+    return _TOKEN.fullmatch(text) is not None
 
 
 def sign(secret_token: str, timestamp: int | str, body: bytes) -> str:

@@ -12,7 +12,7 @@ from core.errors import UnknownSiteError
 from core.store.events import quarantine
 from core.store.posts import queue
 from core.store.sites import sites, zoom_secrets
-from core.zoom.signature import Secret
+from core.zoom.signature import LONGEST_TOKEN, SHORTEST_TOKEN, Secret, is_token
 from web.pages.page import PageHandler
 from web.pages.subscription import SUBSCRIPTION
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from core.store.sites.zoom_secrets import SavedToken
     from web.pages.subscription import EventGroups
 
-_SHORTEST, _LONGEST = 8, 200
 _FIELDS = (("secret_token", False), ("verification_token", True))
 
 
@@ -146,13 +145,13 @@ def token_problem(words: NullTranslations, value: str) -> str | None:
     """Return the error of a token as typed; None if it is valid or empty."""
     if not value:
         return None
-    if re.search(r"\s", value) or not value.isascii():
+    if is_token(value):
+        return None
+    if SHORTEST_TOKEN <= len(value) <= LONGEST_TOKEN or re.search(r"\s", value) or not value.isascii():
         return words.gettext(
             "A token contains no spaces or special characters. Copy it again from Zoom, and only the token."
         )
-    if not _SHORTEST <= len(value) <= _LONGEST:
-        return words.gettext("This is not a complete token. Copy it again from Zoom.")
-    return None
+    return words.gettext("This is not a complete token. Copy it again from Zoom.")
 
 
 def _status(bridge: Bridge, site: Site) -> WebhookStatus:

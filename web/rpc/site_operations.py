@@ -22,7 +22,7 @@ from core.store.events import large_requests, quarantine
 from core.store.events.dismissal import Dismissible, dismiss
 from core.store.job_sites import BulkOutcome
 from core.store.sites import sites, zoom_secrets
-from core.zoom.signature import Secret
+from core.zoom.signature import LONGEST_TOKEN, SHORTEST_TOKEN, Secret, is_token
 from web.rpc import api
 from web.rpc.registry import Implementation
 
@@ -37,11 +37,16 @@ if TYPE_CHECKING:
 
 
 def save_secret_token(bridge: Bridge, request: api.SecretToken) -> api.SavedSecretToken:
-    """Save a secret token of Zoom for a site, and recheck its quarantine. Raises: UnknownSiteError."""
+    """Save a secret token of Zoom for a site, and recheck its quarantine. Raises: UnknownSiteError, ZoomBridgeError."""
     secret = Secret(request.secret_token.strip())
     now = int(time.time() * 1000)
     with bridge.store.reading() as connection:
         site = sites.find(connection, request.site, bridge.store.sealer)
+    if not is_token(secret.value):
+        raise ZoomBridgeError(
+            f"This is not a token of Zoom's, which has {SHORTEST_TOKEN} to {LONGEST_TOKEN} characters and no spaces. Nothing "
+            "was saved: copy it again from Zoom, and only the token."
+        )
     bridge.store.write(
         lambda connection: zoom_secrets.save(connection, site.id, secret, bridge.store.sealer, now=now)
     )

@@ -70,7 +70,7 @@ def with_site(run: Run, migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> S
         site = connected(store, "s1")
         save_token(store, Secret(SECRET))
         body = raw(event())
-        for secret in (SECRET, "another"):
+        for secret in (SECRET, "another-token"):
             held = Request(signed(body, secret=secret, at=time.time()), body)
             store.write(
                 lambda connection, held=held: quarantine.add(  # type: ignore[misc]

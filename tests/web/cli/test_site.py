@@ -131,7 +131,7 @@ class TestSecretToken:
     def test_is_saved_and_verifies_what_was_refused(
         self, run: Run, with_site: Site, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("sys.stdin", io.StringIO("another\n"))
+        monkeypatch.setattr("sys.stdin", io.StringIO("another-token\n"))
         ran = run("site", "secret-token", "s1.example.org")
         assert ran.status == 0
         assert "Saved the secret token of https://s1.example.org." in ran.out

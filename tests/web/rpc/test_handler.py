@@ -9,6 +9,7 @@ from core.bridge import Bridge
 from core.store import audit
 from core.store.audit import Action, Actor, ActorKind, AuditFilter
 from core.store.db.engine import Store
+from core.store.sites import zoom_secrets
 from core.store.sites.sites import Site
 from tests.web.conftest import RPC_TOKEN, Http, served
 from web.app import make_app
@@ -55,6 +56,14 @@ class TestRpc:
         answer = http("POST", "/rpc/format.disk", b"{}", RIGHT)
         assert answer.code == 422
         assert "format.disk" in json.loads(answer.body)["error"]
+
+    @pytest.mark.parametrize("token", ["", "short", "two words here", "tökens-are-ascii", "x" * 201])
+    def test_saves_no_token_that_is_none(self, http: Http, store: Store, wp_site: Site, token: str) -> None:
+        asked = json.dumps({"site": "s1", "secret_token": token}).encode()
+        answer = http("POST", "/rpc/site.secret-token", asked, RIGHT)
+        assert (answer.code, "Nothing was saved" in json.loads(answer.body)["error"]) == (422, True)
+        with store.reading() as connection:
+            assert len(zoom_secrets.of_site(connection, "s1", store.sealer)) == 1
 
     @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"unheard": 1}'])
     def test_refuses_other_arguments(self, http: Http, body: bytes) -> None:
