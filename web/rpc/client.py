@@ -32,17 +32,26 @@ class RpcClient:
         """Return the result of an operation. Blocks. Raises: ZoomBridgeError."""
         try:
             server = json.loads(self.file.read_text())
-            answer = requests.post(
-                f"{server['url']}/rpc/{operation.name}",
-                data=request.model_dump_json(),
-                headers={
-                    "Authorization": f"Bearer {server['token']}",
-                    "Content-Type": "application/json",
-                    USER_HEADER: quote(system_user()),
-                },
-                timeout=(_CONNECT_SECONDS, _ANSWER_SECONDS),
-            )
+            with requests.Session() as session:
+                # The bridge is on this machine: no proxy of the environment leads there, nor is one to see the token. And a
+                # password of .netrc would replace it.
+                session.trust_env = False
+                answer = session.post(
+                    f"{server['url']}/rpc/{operation.name}",
+                    data=request.model_dump_json(),
+                    headers={
+                        "Authorization": f"Bearer {server['token']}",
+                        "Content-Type": "application/json",
+                        USER_HEADER: quote(system_user()),
+                    },
+                    timeout=(_CONNECT_SECONDS, _ANSWER_SECONDS),
+                )
             document = answer.json()
+        except requests.ReadTimeout as error:
+            raise ZoomBridgeError(
+                f"The running bridge has not answered within {_ANSWER_SECONDS} seconds. It may go on with it: look before you "
+                "try again."
+            ) from error
         except (OSError, ValueError, KeyError, requests.RequestException) as error:
             raise ZoomBridgeError(
                 "A running bridge has the database open, but does not answer. Stop it and try again."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from core.errors import ZoomBridgeError
@@ -47,3 +47,9 @@ class RpcHandler(Handler):
             self.write({"error": str(error)})
         else:
             self.write({"result": result})
+
+    def write_error(self, status_code: int, **_: Any) -> None:
+        """Answer as the client reads it: what went wrong is in the log."""
+        self.finish(
+            {"error": f"The bridge encountered an internal error ({status_code}). See its log for details."}
+        )

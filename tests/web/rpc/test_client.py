@@ -7,6 +7,8 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from requests import PreparedRequest, ReadTimeout, Response
+from requests.adapters import HTTPAdapter
 
 from core.errors import ZoomBridgeError
 from web.rpc import api
@@ -28,7 +30,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
 
     def answer(document: Any) -> Mock:
         post = Mock(return_value=Mock(json=Mock(return_value=document)))
-        monkeypatch.setattr("requests.post", post)
+        monkeypatch.setattr("requests.Session.post", post)
         return post
 
     return answer
@@ -62,4 +64,35 @@ def test_says_that_nobody_answers(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         file.write_text(content)
     with pytest.raises(ZoomBridgeError, match="does not answer"):
+        RpcClient(file).call(api.SITE_LIST, api.SiteListRequest())
+
+
+def test_asks_no_proxy_of_the_environment_and_sends_no_other_password(
+    file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sent: list[PreparedRequest] = []
+
+    def send(_self: HTTPAdapter, request: PreparedRequest, **options: Any) -> Response:
+        assert not options["proxies"]
+        sent.append(request)
+        answer = Response()
+        answer.status_code, answer._content = 200, b'{"result": []}'
+        return answer
+
+    (tmp_path / "netrc").write_text("default login anna password secret")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://proxy.example.org:3128")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(HTTPAdapter, "send", send)
+    assert RpcClient(file).call(api.SITE_LIST, api.SiteListRequest()) == []
+    assert [one.headers["Authorization"] for one in sent] == ["Bearer token"]
+
+
+def test_does_not_say_that_nothing_was_done_where_an_answer_takes_too_long(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("requests.Session.post", Mock(side_effect=ReadTimeout))
+    with pytest.raises(ZoomBridgeError, match="It may go on with it"):
         RpcClient(file).call(api.SITE_LIST, api.SiteListRequest())

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from unittest.mock import Mock
 
 import pytest
 
@@ -56,6 +57,12 @@ class TestRpc:
         answer = http("POST", "/rpc/format.disk", b"{}", RIGHT)
         assert answer.code == 422
         assert "format.disk" in json.loads(answer.body)["error"]
+
+    def test_says_that_the_bridge_failed(self, http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("web.rpc.registry.Registry.execute_json", Mock(side_effect=ZeroDivisionError))
+        answer = http("POST", "/rpc/site.list", b"{}", RIGHT)
+        assert answer.code == 500
+        assert "See its log" in json.loads(answer.body)["error"]
 
     @pytest.mark.parametrize("token", ["", "short", "two words here", "tökens-are-ascii", "x" * 201])
     def test_saves_no_token_that_is_none(self, http: Http, store: Store, wp_site: Site, token: str) -> None:
