@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from core.errors import ZoomBridgeError
+from core.storable import LARGEST_NUMBER
 from core.store.audit import SUBJECTS, Action
 from core.store.db import private_files
 from web.cli.instance import instance_options
@@ -85,7 +86,13 @@ def audit(
     Examples: “zoombridge audit --since 7d --action secret”; “zoombridge audit --json -o audit.jsonl” exports all.
     """
     request = api.ListAudit(
-        action=action or "", who=who, site=site, since=since, until=until, limit=1, before=before
+        action=action or "",
+        who=who,
+        site=site,
+        since=since,
+        until=until,
+        limit=1,
+        before=None if before is None else min(before, LARGEST_NUMBER),
     )
     most = limit or (None if as_json else _LISTED)
     entries = _entries(instance, request, most)

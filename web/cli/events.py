@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from core.pipeline.replay import MOST_PREVIEWED
+from core.storable import LARGEST_NUMBER
 from core.store.events.log import Outcome
 from core.store.jobs import JobState
 from web.cli.instance import instance_options
@@ -109,7 +111,7 @@ def list_(
 
 
 @events.command()
-@click.argument("event", type=click.IntRange(1))
+@click.argument("event", type=click.IntRange(1, LARGEST_NUMBER))
 @json_option
 @instance_options
 def show(event: int, as_json: bool, instance: Instance) -> None:
@@ -141,7 +143,7 @@ def show(event: int, as_json: bool, instance: Instance) -> None:
 
 
 @events.command()
-@click.argument("event", type=click.IntRange(1), required=False)
+@click.argument("event", type=click.IntRange(1, LARGEST_NUMBER), required=False)
 @filter_options
 @click.option("--refused", is_flag=True, help="Verify quarantined requests with the current secrets instead.")
 @click.option("--dry-run", is_flag=True, help="Only count the events.")
@@ -216,10 +218,10 @@ def _filter(
 def _parse_position(given: str | None) -> tuple[int, int] | None:
     if given is None:
         return None
-    at, _, event_id = given.partition(".")
-    if not (at.isdigit() and event_id.isdigit()):
+    found = re.fullmatch(r"([0-9]{1,18})\.([0-9]{1,18})", given)
+    if found is None:
         raise click.UsageError("--before needs the position that a list printed, such as 1795424400000.42")
-    return int(at), int(event_id)
+    return int(found[1]), int(found[2])
 
 
 def _of_meeting(line: EventLine) -> str:

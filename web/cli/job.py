@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from core.storable import LARGEST_NUMBER
 from core.store.jobs import JobState
 from web.cli import progress
 from web.cli.instance import instance_options
@@ -37,7 +38,7 @@ def list_(as_json: bool, instance: Instance) -> None:
 
 
 @job.command()
-@click.argument("number", type=click.IntRange(1))
+@click.argument("number", type=click.IntRange(1, LARGEST_NUMBER))
 @json_option
 @instance_options
 @click.pass_context
@@ -50,7 +51,7 @@ def follow(context: click.Context, number: int, as_json: bool, instance: Instanc
 
 
 @job.command()
-@click.argument("number", type=click.IntRange(1))
+@click.argument("number", type=click.IntRange(1, LARGEST_NUMBER))
 @instance_options
 def stop(number: int, instance: Instance) -> None:
     """Stop job NUMBER. Completed work is kept."""
@@ -58,7 +59,7 @@ def stop(number: int, instance: Instance) -> None:
 
 
 @job.command()
-@click.argument("number", type=click.IntRange(1))
+@click.argument("number", type=click.IntRange(1, LARGEST_NUMBER))
 @instance_options
 def resume(number: int, instance: Instance) -> None:
     """Resume job NUMBER, which was stopped or has failed."""

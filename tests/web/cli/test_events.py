@@ -94,6 +94,21 @@ class TestList:
             assert said in ran.err
             assert "Traceback" not in ran.err
 
+    @pytest.mark.parametrize("place", ["9" * 30 + ".1", "1." + "9" * 30, "².1", "٣.٣", "1.1.1"])
+    def test_takes_no_place_that_was_not_printed(self, run: Run, url: str, place: str) -> None:
+        ran = run("events", "list", "--before", place)
+        assert (ran.status, "--before needs the position" in ran.err) == (2, True)
+
+    @pytest.mark.parametrize(
+        "command", [("events", "show"), ("events", "replay"), ("job", "follow"), ("job", "stop"), ("job", "resume")]
+    )  # fmt: skip
+    def test_knows_no_number_that_no_database_holds(
+        self, run: Run, url: str, command: tuple[str, str]
+    ) -> None:
+        ran = run(*command, "9" * 30)
+        assert (ran.status, "Traceback" in ran.err) == (2, False)
+        assert run("audit", "--before", "9" * 30).status == 0
+
     def test_says_where_nothing_matches(self, run: Run, url: str) -> None:
         ran = run("events", "list", "--event", "none.such")
         assert (ran.status, ran.out) == (0, "")
