@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from core.store.jobs import JobState
 from core.zoom.oauth import OAUTH_URL
 from core.zoom.rate_limit import Plan
 from web.cli import times
 from web.cli.instance import instance_options
 from web.cli.json_output import json_option, print_json
-from web.cli.progress import run_job
+from web.cli.progress import exit_status, run_job
 from web.cli.secret_input import CLIENT_SECRET, read_secret
 from web.rpc import api
 
@@ -340,4 +339,4 @@ def _run(
             named = f"{finding.number}  {finding.topic}" if finding.number else finding.topic
             click.echo(f"{named}: {label}{detail}")
         after = found[-1].position
-    return 0 if ended.state is JobState.DONE else 1
+    return exit_status(ended)

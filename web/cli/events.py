@@ -10,10 +10,9 @@ import click
 from core.pipeline.replay import MOST_PREVIEWED
 from core.storable import LARGEST_NUMBER
 from core.store.events.log import Outcome
-from core.store.jobs import JobState
 from web.cli.instance import instance_options
 from web.cli.json_output import json_option, print_json
-from web.cli.progress import run_job
+from web.cli.progress import exit_status, run_job
 from web.cli.times import time_option, to_seconds
 from web.rpc import api
 
@@ -183,7 +182,7 @@ def replay(
     if not yes:
         click.confirm("Replay?", abort=True)
     job = run_job(instance, api.EVENTS_REPLAY, request)
-    context.exit(0 if job.state is JobState.DONE else 1)
+    context.exit(exit_status(job))
 
 
 def _preview_text(preview: ReplayCounts, *, refused: bool) -> str:

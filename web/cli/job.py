@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from core.storable import LARGEST_NUMBER
-from core.store.jobs import JobState
 from web.cli import progress
 from web.cli.instance import instance_options
 from web.cli.json_output import json_option, print_json
@@ -47,7 +46,7 @@ def follow(context: click.Context, number: int, as_json: bool, instance: Instanc
     show = print_json if as_json else progress.print_job
     with instance.working() as caller:
         ended = progress.follow(caller, caller.call(api.JOB_SHOW, api.JobRequest(job=number)), show=show)
-    context.exit(0 if ended.state is JobState.DONE else 1)
+    context.exit(progress.exit_status(ended))
 
 
 @job.command()

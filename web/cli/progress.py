@@ -86,6 +86,11 @@ def follow(
     return job
 
 
+def exit_status(job: JobStatus) -> int:
+    """Return 0 where a job is done and nothing of it failed, else 1."""
+    return 0 if job.state is JobState.DONE and not job.counts.get("failed") else 1
+
+
 def print_job(job: JobStatus) -> None:
     """Print the state of a job and its results."""
     total = "" if job.total is None else f" of {job.total:,}"

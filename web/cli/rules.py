@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from core.monitoring.notify.texts import clean
-from core.store.jobs import JobState
 from web.cli import progress
 from web.cli.instance import instance_options
 from web.cli.json_output import json_option, print_json
@@ -161,5 +160,6 @@ def unfollow(
 
 def _follow(caller: Caller, job: api.JobStatus, *, as_json: bool) -> int:
     """Show the progress of a job until it ends; return the exit status: 1 where it or one of its sites failed."""
-    ended = progress.follow(caller, job, show=print_json if as_json else progress.print_job)
-    return 0 if ended.state is JobState.DONE and not ended.counts.get("failed") else 1
+    return progress.exit_status(
+        progress.follow(caller, job, show=print_json if as_json else progress.print_job)
+    )

@@ -122,6 +122,7 @@ def allow(site: str, *, yes: bool, instance: Instance) -> None:
     if not asked:
         at = f" of {site}" if site else ""
         raise ZoomBridgeError(f"There is no address{at} to allow.")
+    has_changed = False
     for one in asked:
         click.echo(f"{one.home} is inside a network: {', '.join(one.addresses)}")
         if yes or click.confirm("Allow this? Only if your WordPress is there", abort=False):
@@ -129,7 +130,10 @@ def allow(site: str, *, yes: bool, instance: Instance) -> None:
             if instance.call(api.SITE_ALLOW, request):
                 click.echo("Allowed, and called.")
             else:
+                has_changed = True
                 click.echo("It has changed meanwhile. Please try again.")
+    if has_changed:
+        sys.exit(1)
 
 
 def _write(output: Path, content: bytes) -> None:
@@ -176,7 +180,7 @@ class _Watch:
         return sys.stdin.isatty()
 
     def follow(self, *, poll_seconds: float = _POLL_SECONDS) -> bool:
-        """Wait until every use of the code has led to a site; returns whether all are connected."""
+        """Wait until every use of the code has led to a site; returns whether all are connected. Raises: click.Abort on Ctrl-C."""
         click.echo("Waiting for the site. Ctrl-C stops waiting only: the code stays valid.", err=True)
         try:
             while True:
@@ -190,7 +194,7 @@ class _Watch:
                 time.sleep(poll_seconds)
         except KeyboardInterrupt:
             click.echo("\nNo longer waiting. Sites that need you: zoombridge site confirm", err=True)
-            return False
+            raise click.Abort from None
 
     def show(self, one: api.CodePairing) -> None:
         """Print the state of a pairing, if it has changed."""

@@ -177,3 +177,11 @@ class TestFollow:
         assert "123/500" in told.err
         assert said in told.err
         assert "done, 500 of 500 done" in told.out
+
+    def test_is_a_failure_where_something_of_it_failed(self) -> None:
+        done = JobStatus(
+            id=1, kind="bulk", state=JobState.DONE, total=2, done=2, counts={"done": 2}, message=None
+        )
+        assert progress.exit_status(done) == 0
+        assert progress.exit_status(done.model_copy(update={"counts": {"done": 1, "failed": 1}})) == 1
+        assert progress.exit_status(done.model_copy(update={"state": JobState.STOPPED})) == 1

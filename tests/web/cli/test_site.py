@@ -96,6 +96,17 @@ class TestAdd:
         assert ran.status == 0
         assert "zoombridge serve" in ran.out
 
+    def test_is_no_success_where_nobody_waits_any_more(
+        self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def press_ctrl_c(_seconds: float) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("web.cli.instance.Instance.server_url", lambda _: "http://127.0.0.1:1")
+        monkeypatch.setattr("web.cli.site_add.time.sleep", press_ctrl_c)
+        ran = run("site", "add", "-o", str(tmp_path / "plugin.zip"))
+        assert (ran.status, "No longer waiting" in ran.err) == (130, True)
+
 
 class TestWaiting:
     @pytest.fixture
@@ -312,6 +323,13 @@ class TestAllow:
         assert (ran.status, "Allowed" in ran.out) == (0, True)
         ran = run("site", "allow")
         assert (ran.status, "no address to allow" in ran.err) == (1, True)
+
+    def test_is_a_failure_where_something_else_is_asked_by_now(
+        self, run: Run, asked: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("core.sites.address_approval.allow", lambda *_: [])
+        ran = run("site", "allow", "s1.example.org", "--yes")
+        assert (ran.status, "has changed meanwhile" in ran.out) == (1, True)
 
     def test_of_another_site_is_none(self, run: Run, asked: None) -> None:
         assert "no address of other.example" in run("site", "allow", "other.example").err
