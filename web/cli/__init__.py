@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import click
 
 from core import __version__
 from core.errors import ZoomBridgeError
+from web.cli.output import echo
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -108,11 +110,13 @@ def main() -> None:
         # Without click's standalone mode, a command's status is returned instead of ending the process.
         sys.exit(zoombridge.main(prog_name="zoombridge", standalone_mode=False))
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        echo(shown.getvalue().rstrip("\n"), err=True)
         sys.exit(error.exit_code)
     except click.Abort:
-        click.echo("Stopped.", err=True)
+        echo("Stopped.", err=True)
         sys.exit(130)
     except (ZoomBridgeError, OSError) as error:
-        click.echo(f"Error: {error}", err=True)
+        echo(f"Error: {error}", err=True)
         sys.exit(1)

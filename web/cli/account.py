@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from core.monitoring.notify.texts import clean
 from core.zoom.oauth import OAUTH_URL
 from core.zoom.rate_limit import Plan
 from web.cli import times
 from web.cli.instance import instance_options
 from web.cli.json_output import json_option, print_json
+from web.cli.output import echo
 from web.cli.progress import exit_status, run_job
 from web.cli.secret_input import CLIENT_SECRET, read_secret
 from web.rpc import api
@@ -106,16 +108,16 @@ def add(
         oauth_url=oauth_url,
     )
     added = instance.call(api.ACCOUNT_ADD, request)
-    click.echo(f"Zoom accepted the credentials of {added.name}.")
+    echo(f"Zoom accepted the credentials of {added.name}.")
     for url in added.site_urls:
-        click.echo(f"  Its meetings are shown on {url}")
+        echo(f"  Its meetings are shown on {url}")
     for url in added.ended_site_urls:
-        click.echo(f"  No longer on {url}, which had it by its first event only")
+        echo(f"  No longer on {url}, which had it by its first event only")
     if added.missing_scopes:
-        click.echo("The app lacks these scopes. Add them at Zoom under Scopes, and activate the app again:")
+        echo("The app lacks these scopes. Add them at Zoom under Scopes, and activate the app again:")
         for scope in added.missing_scopes:
-            click.echo(f"  {scope}")
-    click.echo("Preview an import: zoombridge import --dry-run")
+            echo(f"  {scope}")
+    echo("Preview an import: zoombridge import --dry-run")
 
 
 @account.command("list")
@@ -128,11 +130,11 @@ def list_(as_json: bool, instance: Instance) -> None:
         print_json(*found)
         return
     if not found:
-        click.echo("There is no Zoom account yet. Add one: zoombridge account add")
+        echo("There is no Zoom account yet. Add one: zoombridge account add")
     for one in found:
-        click.echo(f"{one.id}  {one.name}  reconciled every {one.reconcile_hours} h")
+        echo(f"{one.id}  {one.name}  reconciled every {one.reconcile_hours} h")
         if one.fault_message:
-            click.echo(f"    {one.fault_message}")
+            echo(f"    {one.fault_message}")
 
 
 @account.command("remove")
@@ -141,7 +143,7 @@ def list_(as_json: bool, instance: Instance) -> None:
 def remove(account: str, instance: Instance) -> None:
     """Remove the credentials of ACCOUNT (its ID or name). Its meetings and their pages stay."""
     removed = instance.call(api.ACCOUNT_REMOVE, api.AccountRequest(account=account))
-    click.echo(f"Removed the credentials of {removed.name}. Its meetings and their pages stay.")
+    echo(f"Removed the credentials of {removed.name}. Its meetings and their pages stay.")
 
 
 @account.command("grant")
@@ -157,17 +159,15 @@ def grant(account: str, site: str, instance: Instance) -> None:
     event, so that no other site has it first.
     """
     changed = instance.call(api.ACCOUNT_GRANT, api.GrantRequest(account=account, site=site))
-    click.echo(
+    echo(
         f"Granted {account} to {changed.site_url}."
         if changed.is_changed
         else f"{account} was granted to {changed.site_url} before."
     )
     if changed.released:
-        click.echo(f"Processing {_events(changed.released)} that waited.")
+        echo(f"Processing {_events(changed.released)} that waited.")
     if changed.dropped:
-        click.echo(
-            f"{_events(changed.dropped)} had been too many to keep. Import the account: zoombridge import"
-        )
+        echo(f"{_events(changed.dropped)} had been too many to keep. Import the account: zoombridge import")
 
 
 @account.command("refuse")
@@ -186,7 +186,7 @@ def refuse(account: str, site: str, instance: Instance) -> None:
         raise click.ClickException(
             f"{account} is granted to {refused.site_url}. To end that: zoombridge account revoke"
         )
-    click.echo(f"Refused {account} on {refused.site_url}. Deleted {_events(refused.deleted)} that waited.")
+    echo(f"Refused {account} on {refused.site_url}. Deleted {_events(refused.deleted)} that waited.")
 
 
 @account.command("revoke")
@@ -201,7 +201,7 @@ def revoke(account: str, site: str, instance: Instance) -> None:
     Pages that people created stay, and are not updated any more. New events of the account wait for a grant.
     """
     changed = instance.call(api.ACCOUNT_REVOKE, api.GrantRequest(account=account, site=site))
-    click.echo(
+    echo(
         f"Revoked the grant of {account} to {changed.site_url}."
         if changed.is_changed
         else f"{account} is not granted to {changed.site_url}."
@@ -221,9 +221,9 @@ def grants(as_json: bool, instance: Instance) -> None:
         print_json(*found)
         return
     if not found:
-        click.echo("No Zoom account is granted to a site yet.")
+        echo("No Zoom account is granted to a site yet.")
     for one in found:
-        click.echo(f"{one.account or 'other accounts'}  {one.site_url}  {_grant_status(one)}")
+        echo(f"{one.account or 'other accounts'}  {one.site_url}  {_grant_status(one)}")
 
 
 def _grant_status(one: api.GrantStatus) -> str:
@@ -297,7 +297,7 @@ def reconcile(
     elif dismiss:
         _list_held(instance, account, as_json=as_json)
         decided = instance.call(api.RECONCILE_DISMISS, api.Decide(account=account, by=_command_user()))
-        click.echo(f"The pages of {decided.meetings} meetings stay as they are.", err=as_json)
+        echo(f"The pages of {decided.meetings} meetings stay as they are.", err=as_json)
     else:
         request = api.ReadAccount(account=account, dry_run=dry_run)
         context.exit(_run(instance, api.ACCOUNT_RECONCILE, request, as_json=as_json))
@@ -310,9 +310,9 @@ def _list_held(instance: Instance, account: str | None, *, as_json: bool) -> int
         print_json(*pages)
         return len(pages)
     for page in pages:
-        click.echo(f"{page.number}  {page.topic}: page on {page.site}")
+        echo(clean(f"{page.number}  {page.topic}: page on {page.site}"))
     if not pages:
-        click.echo("No page is held.")
+        echo("No page is held.")
     return len(pages)
 
 
@@ -337,6 +337,6 @@ def _run(
             detail = f" ({finding.detail})" if finding.detail else ""
             label = _FINDINGS.get(finding.kind, finding.kind)
             named = f"{finding.number}  {finding.topic}" if finding.number else finding.topic
-            click.echo(f"{named}: {label}{detail}")
+            echo(clean(f"{named}: {label}{detail}"))
         after = found[-1].position
     return exit_status(ended)

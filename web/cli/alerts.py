@@ -13,6 +13,7 @@ from core.store.alerts.channels import ChannelKind
 from core.store.alerts.open_alerts import Handling
 from web.cli.instance import instance_options
 from web.cli.json_output import json_option, print_json
+from web.cli.output import echo
 from web.cli.secret_input import ALERT_SECRET, read_secret
 from web.cli.times import to_minutes
 from web.rpc import api
@@ -42,12 +43,12 @@ def list_(as_json: bool, instance: Instance) -> None:
         print_json(*found)
         return
     if not found:
-        click.echo("No channel. Add one: zoombridge alerts add")
+        echo("No channel. Add one: zoombridge alerts add")
     for one in found:
         paused = "  paused" if one.is_paused else ""
-        click.echo(f"{one.name}  {one.kind.value}  {one.target}  {one.site_url or 'all sites'}{paused}")
+        echo(f"{one.name}  {one.kind.value}  {one.target}  {one.site_url or 'all sites'}{paused}")
         if one.at is not None:
-            click.echo(f"  last message {to_minutes(one.at)}: {one.state}. {one.outcome}".rstrip())
+            echo(f"  last message {to_minutes(one.at)}: {one.state}. {one.outcome}".rstrip())
 
 
 @alerts.command("add")
@@ -122,9 +123,9 @@ def add(
             url=url,
         ),
     )
-    click.echo(f"Channel {added.name} added. Send a test: zoombridge alerts test {_quoted(added.name)}")
+    echo(f"Channel {added.name} added. Send a test: zoombridge alerts test {_quoted(added.name)}")
     if added.secret:
-        click.echo(f"Secret that signs its messages, shown only now: {added.secret}")
+        echo(f"Secret that signs its messages, shown only now: {added.secret}")
 
 
 @alerts.command("test")
@@ -137,7 +138,7 @@ def test(context: click.Context, name: str, instance: Instance) -> None:
     Exits with status 1 if it is not accepted.
     """
     tested = instance.call(api.ALERT_TEST, api.AlertChannelRequest(name=name))
-    click.echo(f"{tested.name}: {'delivered' if tested.delivered else 'FAILED'}. {tested.outcome}")
+    echo(f"{tested.name}: {'delivered' if tested.delivered else 'FAILED'}. {tested.outcome}")
     context.exit(0 if tested.delivered else 1)
 
 
@@ -150,7 +151,7 @@ def pause(name: str, instance: Instance) -> None:
     What waits to be sent is dropped.
     """
     paused = instance.call(api.ALERT_PAUSE, api.PauseAlertChannel(name=name, paused=True))
-    click.echo(f"Channel {paused.name} paused")
+    echo(f"Channel {paused.name} paused")
 
 
 @alerts.command("resume")
@@ -159,7 +160,7 @@ def pause(name: str, instance: Instance) -> None:
 def resume(name: str, instance: Instance) -> None:
     """Send by the channel NAME again."""
     resumed = instance.call(api.ALERT_PAUSE, api.PauseAlertChannel(name=name, paused=False))
-    click.echo(f"Channel {resumed.name} resumed")
+    echo(f"Channel {resumed.name} resumed")
 
 
 @alerts.command("remove")
@@ -168,7 +169,7 @@ def resume(name: str, instance: Instance) -> None:
 def remove(name: str, instance: Instance) -> None:
     """Remove the channel NAME, with its deliveries."""
     removed = instance.call(api.ALERT_REMOVE, api.AlertChannelRequest(name=name))
-    click.echo(f"Channel {removed.name} removed")
+    echo(f"Channel {removed.name} removed")
 
 
 @alerts.command("open")
@@ -184,7 +185,7 @@ def open_(as_json: bool, instance: Instance) -> None:
         print_json(*found)
         return
     if not found:
-        click.echo("There are no open alerts.")
+        echo("There are no open alerts.")
     groups: dict[tuple[str, ...], list[AlertStatus]] = {}
     for one in found:  # those that say the same of several sites are one entry
         key = (one.severity, one.message, one.handling, one.reason, "" if one.site else one.id)
@@ -238,17 +239,17 @@ def reopen(alert: str, instance: Instance) -> None:
 def _print(one: AlertStatus, *others: AlertStatus) -> None:
     """Print an alert, or alerts of several sites that say the same: their IDs and sites stand below."""
     if others:
-        click.echo(f"{one.severity.value}  {1 + len(others)} sites")
+        echo(f"{one.severity.value}  {1 + len(others)} sites")
     else:
         since = "" if one.since is None else f"  since {to_minutes(one.since)}"
-        click.echo(clean(f"{one.id}  {one.severity.value}  {one.site or 'the bridge'}{since}"))
-    click.echo(clean(f"  {one.message}"))
+        echo(clean(f"{one.id}  {one.severity.value}  {one.site or 'the bridge'}{since}"))
+    echo(clean(f"  {one.message}"))
     if one.handling:
         until = "" if one.until is None else f" until {to_minutes(one.until)}"
-        click.echo(clean(f"  {one.handling}{until}: {one.reason}"))
+        echo(clean(f"  {one.handling}{until}: {one.reason}"))
     for each in (one, *others) if others else ():
         since = "" if each.since is None else f"  since {to_minutes(each.since)}"
-        click.echo(clean(f"    {each.id}  {each.site}{since}"))
+        echo(clean(f"    {each.id}  {each.site}{since}"))
 
 
 def _quoted(name: str) -> str:

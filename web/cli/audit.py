@@ -14,6 +14,7 @@ from core.storable import LARGEST_NUMBER
 from core.store.audit import SUBJECTS, Action
 from core.store.db import private_files
 from web.cli.instance import instance_options
+from web.cli.output import echo
 from web.cli.times import time_option, to_iso, to_seconds
 from web.rpc import api
 
@@ -108,9 +109,9 @@ def audit(
         return
     number = 0
     for number, line in enumerate(lines, 1):  # noqa: B007 - counted
-        click.echo(line)
+        echo(line)
     if not number and not as_json:
-        click.echo("No entry matches.", err=True)
+        echo("No entry matches.", err=True)
     sys.stdout.flush()
 
 
@@ -125,7 +126,7 @@ def _entries(instance: Instance, request: api.ListAudit, most: int | None) -> It
         if found.next is None:
             return
         request = request.model_copy(update={"before": found.next})
-    click.echo(f"There may be more: --before {request.before}", err=True)
+    echo(f"There may be more: --before {request.before}", err=True)
 
 
 def _as_json(entry: AuditLine) -> str:

@@ -26,6 +26,7 @@ from core.store.db.encryption import Sealer
 from core.store.db.engine import Store, address
 from web.cli.instance import instance_options
 from web.cli.json_output import json_option, print_json
+from web.cli.output import echo
 from web.cli.secret_input import BACKUP_PASSPHRASE, read_new_passphrase, read_secret
 from web.cli.times import to_minutes
 from web.http.logs import log_to_stderr
@@ -97,11 +98,11 @@ def backup(
     if as_json:
         print_json(line)
         return
-    click.echo(f"Wrote {file}: {_described(line, manifest)}.")
+    echo(f"Wrote {file}: {_described(line, manifest)}.")
     if include_key:
-        click.echo("The key is in it, encrypted with the passphrase. Without that, nobody can read either.")
+        echo("The key is in it, encrypted with the passphrase. Without that, nobody can read either.")
     else:
-        click.echo(
+        echo(
             f"The key is not in it. It is {_where_key_is(instance)}: keep a copy of it elsewhere. Without the key, the "
             "backup cannot be restored."
         )
@@ -138,15 +139,15 @@ def restore(file: Path, key_file: Path | None, as_json: bool, instance: Instance
         rows = {name: one.rows for name, one in manifest.tables.items()}
         print_json(FilledLine(database=_named(instance.url), revision=restored.revision, rows=rows))
         return
-    click.echo(
+    echo(
         f"Restored {manifest.rows:,} rows of {to_minutes(manifest.made_at)} into {_named(instance.url)}, "
         f"at revision {restored.revision}."
     )
-    click.echo(
+    echo(
         "Everybody has to sign in again, and pairing codes have to be issued anew. Make sure that the old bridge does not "
         "run any more, then start this one: zoombridge serve"
     )
-    click.echo(
+    echo(
         "Events since then are not in the backup. If Zoom accounts are connected, compare them with the sites: "
         "zoombridge reconcile"
     )
@@ -183,12 +184,12 @@ def move(to_database: str, as_json: bool, instance: Instance) -> None:
         print_json(FilledLine(database=_named(to_database), revision=moved.revision, rows=rows))
         return
     how = "had been moved before" if moved.was_complete else "moved"
-    click.echo(f"{moved.rows:,} rows {how} to {_named(to_database)}, and compared.")
-    click.echo(
+    echo(f"{moved.rows:,} rows {how} to {_named(to_database)}, and compared.")
+    echo(
         f"The key stays where it is: {_where_key_is(instance)}. Set ZOOMBRIDGE_DATABASE_URL to the new database, then "
         "start the bridge: zoombridge serve"
     )
-    click.echo(f"{_named(instance.url)} is not used any more. Delete it once the bridge runs.")
+    echo(f"{_named(instance.url)} is not used any more. Delete it once the bridge runs.")
 
 
 def _check(file: Path, instance: Instance, *, as_json: bool) -> bool:
@@ -208,13 +209,13 @@ def _check(file: Path, instance: Instance, *, as_json: bool) -> bool:
     if as_json:
         print_json(line)
         return fits is not False
-    click.echo(f"{file} is whole: {_described(line, manifest)}.")
+    echo(f"{file} is whole: {_described(line, manifest)}.")
     if fits is None:
-        click.echo("No key is here to compare it with. Without the key of the bridge it cannot be restored.")
+        echo("No key is here to compare it with. Without the key of the bridge it cannot be restored.")
     elif fits:
-        click.echo(f"{what} fits.")
+        echo(f"{what} fits.")
     else:
-        click.echo(f"{what} does not fit: the backup is of another bridge, or was changed.")
+        echo(f"{what} does not fit: the backup is of another bridge, or was changed.")
     return fits is not False
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
+from web.cli.output import echo
+
 _SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 
 
@@ -20,4 +22,4 @@ def completion(context: click.Context, shell: str) -> None:
     fish: zoombridge completion fish > ~/.config/fish/completions/zoombridge.fish
     """  # noqa: D301 -- \b is click's mark of a paragraph that is not wrapped
     made = _SHELLS[shell](context.find_root().command, {}, "zoombridge", "_ZOOMBRIDGE_COMPLETE")
-    click.echo(made.source())
+    echo(made.source())

@@ -21,6 +21,7 @@ from web.cli.config_file import (
     unknown_variables,
 )
 from web.cli.json_output import json_option, print_json
+from web.cli.output import echo
 from web.cli.serve import serve
 
 if TYPE_CHECKING:
@@ -69,11 +70,11 @@ def show(file: str | None, as_json: bool) -> None:
     if as_json:
         print_json(*lines)
         return
-    click.echo(f"Configuration file: {path or 'none'}")
+    echo(f"Configuration file: {path or 'none'}")
     names, values = (max(len(text) for text in column) for column in zip(*map(_texts, lines), strict=True))
     for line in lines:
         name, value = _texts(line)
-        click.echo(f"{name:{names}}  {value:{values}}  {line.source}")
+        echo(f"{name:{names}}  {value:{values}}  {line.source}")
 
 
 @config.command()
@@ -83,14 +84,12 @@ def check(context: click.Context, file: str | None) -> None:
     """Check the configuration file and variables."""
     path = _path(file)
     if path is None:
-        click.echo("There is no configuration file.")
+        echo("There is no configuration file.")
     else:
-        click.echo(f"{path} is valid; it sets {len(load(path))} of {len(all_settings())} settings.")
+        echo(f"{path} is valid; it sets {len(load(path))} of {len(all_settings())} settings.")
     wrong = list(unknown_variables(_VARIABLES | _variables_of_all_commands()))
     for name, close in wrong:
-        click.echo(
-            f"{name} is in the environment, but sets nothing." + (f" Is {close} meant?" if close else "")
-        )
+        echo(f"{name} is in the environment, but sets nothing." + (f" Is {close} meant?" if close else ""))
     context.exit(1 if wrong else 0)
 
 

@@ -8,6 +8,7 @@ import click
 
 from core.store.db.migrate import upgrade as migrate
 from web.cli.instance import instance_options
+from web.cli.output import echo
 from web.http.logs import log_to_stderr
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def upgrade(instance: Instance) -> None:
         before, after = migrate(store.engine, store.sealer)
     finally:
         store.close()
-    click.echo(
+    echo(
         f"The database is at revision {after}."
         if before == after
         else f"Upgraded the database from {before or 'nothing'} to revision {after}."

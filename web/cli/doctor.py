@@ -11,6 +11,7 @@ from core.errors import StoreInUseError, ZoomBridgeError
 from core.sites.diagnosis import Cause
 from web.cli.instance import instance_options
 from web.cli.json_output import json_option, print_json
+from web.cli.output import echo
 from web.cli.times import to_minutes
 from web.rpc import api
 
@@ -59,7 +60,7 @@ def doctor(context: click.Context, site: str | None, test: bool, as_json: bool, 
     else:
         names = [(site, site)]
     if not names:
-        click.echo(
+        echo(
             "No site is connected yet. Open the bridge's pages, and under Sites press “Add a site”; or run: zoombridge "
             "site add https://example.org",
             err=as_json,
@@ -69,7 +70,7 @@ def doctor(context: click.Context, site: str | None, test: bool, as_json: bool, 
     is_ok = True
     for name, shown in names:
         if not as_json:
-            click.echo(shown)
+            echo(shown)
         is_ok &= check_site(instance, name, as_json=as_json)
         if test:
             is_ok &= run_selftest(instance, name, as_json=as_json)
@@ -82,7 +83,7 @@ def check_site(caller: Caller, site: str, *, as_json: bool = False) -> bool:
     if as_json:
         print_json(*checks, site=site)
     for one in [] if as_json else checks:
-        click.echo(f"  {mark(one)}  {describe(one)}")
+        echo(f"  {mark(one)}  {describe(one)}")
     return not has_failed(checks)
 
 
@@ -115,7 +116,7 @@ def run_selftest(
     """Run a self-test and print each stage as it completes, as JSON at its end; return whether all are ok."""
     site_id = caller.call(api.SELFTEST_START, api.SiteRequest(site=site)).site_id
     if not as_json:
-        click.echo("  test:")
+        echo("  test:")
     printed = 0
     deadline = time.monotonic() + begin_seconds
     while True:
@@ -146,8 +147,8 @@ def _conclude(status: SelfTestStatus) -> bool:
     found = status.diagnosis
     if found is not None:
         word = "todo" if found.cause == Cause.NO_SECRET else "FAIL"
-        click.echo(f"  {word}  {_STAGES[found.stage]}: {found.message}")
-        click.echo(f"        {found.advice}")
+        echo(f"  {word}  {_STAGES[found.stage]}: {found.message}")
+        echo(f"        {found.advice}")
         return False
     if status.error:
         _print(False, f"the test could not continue: {status.error}")
@@ -157,7 +158,7 @@ def _conclude(status: SelfTestStatus) -> bool:
 
 
 def _print(ok: bool, text: str) -> None:
-    click.echo(f"  {'ok  ' if ok else 'FAIL'}  {text}")
+    echo(f"  {'ok  ' if ok else 'FAIL'}  {text}")
 
 
 def _is_served(instance: Instance) -> bool:

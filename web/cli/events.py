@@ -12,6 +12,7 @@ from core.storable import LARGEST_NUMBER
 from core.store.events.log import Outcome
 from web.cli.instance import instance_options
 from web.cli.json_output import json_option, print_json
+from web.cli.output import echo
 from web.cli.progress import exit_status, run_job
 from web.cli.times import time_option, to_seconds
 from web.rpc import api
@@ -99,14 +100,14 @@ def list_(
     for event in [] if as_json else found.events:
         meeting = "-" if event.number is None else event.number
         reason = f"  {event.reason}" if event.reason else ""
-        click.echo(
+        echo(
             f"{event.id:>8}  {to_seconds(event.received_at)}  {event.outcome:<7}  {event.event}  {meeting}{reason}"
         )
     if found.next:
         at, event_id = found.next
-        click.echo(f"There may be more: --before {at}.{event_id}", err=True)
+        echo(f"There may be more: --before {at}.{event_id}", err=True)
     elif not found.events:
-        click.echo("No event matches.", err=True)
+        echo("No event matches.", err=True)
 
 
 @events.command()
@@ -120,25 +121,25 @@ def show(event: int, as_json: bool, instance: Instance) -> None:
         print_json(found)
         return
     line = found.event
-    click.echo(f"{line.event} {line.id}, {line.outcome}{_of_meeting(line)}")
-    click.echo(f"  received  {to_seconds(line.received_at)}, happened {to_seconds(line.at)}")
-    click.echo(f"  check     {_PROOFS[found.proof]}{_signed(found)}")
-    click.echo(f"  trace ID  {line.trace_id}")
+    echo(f"{line.event} {line.id}, {line.outcome}{_of_meeting(line)}")
+    echo(f"  received  {to_seconds(line.received_at)}, happened {to_seconds(line.at)}")
+    echo(f"  check     {_PROOFS[found.proof]}{_signed(found)}")
+    echo(f"  trace ID  {line.trace_id}")
     if line.reason:
-        click.echo(f"  reason    {line.reason}")
+        echo(f"  reason    {line.reason}")
     for delivery in found.deliveries:
         _print_delivery(delivery)
     if found.is_too_late:
-        click.echo("  changed   nothing: it happened before what the log still holds of its meeting")
+        echo("  changed   nothing: it happened before what the log still holds of its meeting")
     if not found.is_whole:
-        click.echo("  changed   not computed: its meeting has too many events")
+        echo("  changed   not computed: its meeting has too many events")
     for change in found.changes:
-        click.echo(f"  changed   {change.name}: {change.old or '-'} → {change.new or '-'}")
-    click.echo("Headers:")
+        echo(f"  changed   {change.name}: {change.old or '-'} → {change.new or '-'}")
+    echo("Headers:")
     for header, value in found.headers.items():
-        click.echo(f"  {header}: {value}")
-    click.echo("Body:")
-    click.echo(found.body)
+        echo(f"  {header}: {value}")
+    echo("Body:")
+    echo(found.body)
 
 
 @events.command()
@@ -176,7 +177,7 @@ def replay(
         raise click.UsageError("Refused requests are verified by site: only --site goes with --refused.")
     request = api.ReplayEvents(filter=wanted, event=event, refused=refused)
     preview = instance.call(api.EVENTS_PREVIEW_REPLAY, request)
-    click.echo(_preview_text(preview, refused=refused))
+    echo(_preview_text(preview, refused=refused))
     if dry_run or not (preview.refused or any(preview.outcomes.values())):
         return
     if not yes:
@@ -238,7 +239,7 @@ def _print_delivery(found: EventDelivery) -> None:
     at = f" {to_seconds(found.at)}" if found.at else ""
     action = f" ({found.action})" if found.action else ""
     message = f": {found.message}" if found.message else ""
-    click.echo(f"  {found.site_name}: {_DELIVERIES[found.status]}{at}{action}{message}")
+    echo(f"  {found.site_name}: {_DELIVERIES[found.status]}{at}{action}{message}")
     for attempt in found.attempts:
         result = attempt.action or f"failed: {attempt.message or attempt.fault}"
-        click.echo(f"    attempt {to_seconds(attempt.at)}, {attempt.milliseconds} ms, {result}")
+        echo(f"    attempt {to_seconds(attempt.at)}, {attempt.milliseconds} ms, {result}")

@@ -10,6 +10,7 @@ from core.storable import LARGEST_NUMBER
 from web.cli import progress
 from web.cli.instance import instance_options
 from web.cli.json_output import json_option, print_json
+from web.cli.output import echo
 from web.rpc import api
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def list_(as_json: bool, instance: Instance) -> None:
         print_json(*found)
         return
     if not found:
-        click.echo("No recent jobs.")
+        echo("No recent jobs.")
     for status in found:
         progress.print_job(status)
 

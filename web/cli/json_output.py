@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from web.cli.output import echo
 from web.cli.times import to_iso
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def json_option(command: F) -> F:
 def print_json(*models: BaseModel, **more: Any) -> None:
     """Print each result as JSON on a line of its own, with `more` before its fields. Times are ISO 8601 in UTC."""
     for model in models:
-        click.echo(json.dumps(more | _with_times(model.model_dump(mode="json")), ensure_ascii=False))
+        echo(json.dumps(more | _with_times(model.model_dump(mode="json")), ensure_ascii=False))
 
 
 def _with_times(value: Any) -> Any:

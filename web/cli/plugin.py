@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from web.cli.output import echo
 from web.stub.plugin_zip import SLUG, archive
 
 
@@ -23,4 +24,4 @@ def plugin(output: Path) -> None:
     Install it in WordPress under Plugins > Add New > Upload Plugin.
     """
     output.write_bytes(archive())
-    click.echo(f"Wrote {output}. Install it in WordPress: Plugins > Add New > Upload Plugin.")
+    echo(f"Wrote {output}. Install it in WordPress: Plugins > Add New > Upload Plugin.")

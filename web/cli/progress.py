@@ -18,6 +18,8 @@ from rich.progress import (
 )
 
 from core.store.jobs import JobState
+from core.zoom.masking import printable
+from web.cli.output import echo
 from web.rpc import api
 from web.ui.job_labels import label_counts, labels_for
 
@@ -72,11 +74,11 @@ def follow(
             while not job.has_ended:
                 is_late = job.state is JobState.QUEUED and time.monotonic() - began > _PATIENCE_SECONDS
                 message = "waiting for other jobs, or for a server" if is_late else job.message or ""
-                bar.update(task, total=job.total, completed=job.done, message=message)
+                bar.update(task, total=job.total, completed=job.done, message=printable(message))
                 time.sleep(poll_seconds)
                 job = caller.call(api.JOB_SHOW, api.JobRequest(job=job.id))
     except KeyboardInterrupt:
-        click.echo(
+        echo(
             f"\nThe job continues in the background while a server runs. Follow it: zoombridge job follow {job.id}. "
             f"Stop it: zoombridge job stop {job.id}",
             err=True,
@@ -94,10 +96,10 @@ def exit_status(job: JobStatus) -> int:
 def print_job(job: JobStatus) -> None:
     """Print the state of a job and its results."""
     total = "" if job.total is None else f" of {job.total:,}"
-    click.echo(f"{labels_for(job.kind).title} {job.id}: {job.state}, {job.done:,}{total} done")
+    echo(f"{labels_for(job.kind).title} {job.id}: {job.state}, {job.done:,}{total} done")
     for label, count in label_counts(job, NullTranslations()):
-        click.echo(f"  {label}: {count:,}")
+        echo(f"  {label}: {count:,}")
     if job.message:
-        click.echo(f"  {job.message}")
+        echo(f"  {job.message}")
     if job.state in (JobState.STOPPED, JobState.FAILED):
-        click.echo(f"  Resume it: zoombridge job resume {job.id}")
+        echo(f"  Resume it: zoombridge job resume {job.id}")

@@ -9,6 +9,7 @@ import click
 from core.store.events.large_requests import LargeRequestCause
 from web.cli.instance import instance_options
 from web.cli.json_output import json_option, print_json
+from web.cli.output import echo
 from web.cli.times import to_seconds
 from web.rpc import api
 
@@ -39,13 +40,13 @@ def list_(as_json: bool, instance: Instance) -> None:
         print_json(*too_large, is_kept=False)
         return
     if not found:
-        click.echo("The quarantine is empty: no request that looks like Zoom's was refused.")
+        echo("The quarantine is empty: no request that looks like Zoom's was refused.")
     for item in found:
         sender = f"  from {item.sender}" if item.sender else ""
         account = "a known account" if item.is_plausible else "an unknown account"
-        click.echo(f"{to_seconds(item.received_at)}  {item.site_url}  {account}{sender}  {item.reason}")
+        echo(f"{to_seconds(item.received_at)}  {item.site_url}  {account}{sender}  {item.reason}")
     for large in too_large:
-        click.echo(
+        echo(
             f"{to_seconds(large.received_at)}  {large.site_url}  not kept, {large.size:,} bytes: "
             f"{_LARGE[large.cause]}"
         )
@@ -60,7 +61,7 @@ def dismiss(instance: Instance) -> None:
     Zoom accounts first, as their events may be lost. The alerts come back with the next such request.
     """
     found = instance.call(api.QUARANTINE_DISMISS, api.NoArguments())
-    click.echo(f"{found.quarantined} in quarantine and {found.large} too large to keep dismissed")
+    echo(f"{found.quarantined} in quarantine and {found.large} too large to keep dismissed")
 
 
 @quarantine.command("recheck")
@@ -76,4 +77,4 @@ def recheck(as_json: bool, instance: Instance) -> None:
         print_json(*results)
         return
     for result in results:
-        click.echo(f"{result.site_url}: {result.accepted} accepted, {result.refused} still refused")
+        echo(f"{result.site_url}: {result.accepted} accepted, {result.refused} still refused")

@@ -11,6 +11,7 @@ from core.monitoring.notify.texts import clean
 from web.cli import progress
 from web.cli.instance import instance_options
 from web.cli.json_output import json_option, print_json
+from web.cli.output import echo
 from web.cli.site import sites_options
 from web.cli.times import to_minutes
 from web.rpc import api
@@ -34,12 +35,10 @@ def list_(as_json: bool, instance: Instance) -> None:
         print_json(*found)
         return
     if not found:
-        click.echo("No template yet. Save the rules of a site as one: zoombridge rules save NAME SITE")
+        echo("No template yet. Save the rules of a site as one: zoombridge rules save NAME SITE")
     for one in found:
         departed = f", {one.departed:,} departed" if one.departed else ""
-        click.echo(
-            clean(f"{one.name}  {one.following:,} follow{departed}  saved {to_minutes(one.changed_at)}")
-        )
+        echo(clean(f"{one.name}  {one.following:,} follow{departed}  saved {to_minutes(one.changed_at)}"))
 
 
 @rules.command()
@@ -55,15 +54,15 @@ def show(name: str, as_json: bool, instance: Instance) -> None:
     if as_json:
         print_json(shown)
         return
-    click.echo(clean(shown.name))
+    echo(clean(shown.name))
     if shown.template:
         departed = f", departed {to_minutes(shown.departed_at)}" if shown.departed_at is not None else ""
-        click.echo(clean(f"    follows {shown.template}{departed}"))
+        echo(clean(f"    follows {shown.template}{departed}"))
     for key, value in shown.rules.items():
-        click.echo(clean(f"    {key}: {json.dumps(value, ensure_ascii=False)}"))
+        echo(clean(f"    {key}: {json.dumps(value, ensure_ascii=False)}"))
     for words, urls in (("follows", shown.following), ("departed", shown.departed)):
         for url in urls:
-            click.echo(clean(f"{words:<8}  {url}"))
+            echo(clean(f"{words:<8}  {url}"))
 
 
 @rules.command()
@@ -82,7 +81,7 @@ def save(context: click.Context, name: str, site: str, as_json: bool, instance: 
         request = api.SaveRulesTemplate(name=name, site=site)
         saved = caller.call(api.RULES_SAVE, request)
         if not as_json:
-            click.echo(clean(f"Saved the rules of {saved.url} as template {saved.name}."))
+            echo(clean(f"Saved the rules of {saved.url} as template {saved.name}."))
         statuses = [_follow(caller, job, as_json=as_json) for job in saved.jobs]
     context.exit(max(statuses, default=0))
 
@@ -93,7 +92,7 @@ def save(context: click.Context, name: str, site: str, as_json: bool, instance: 
 def remove(name: str, instance: Instance) -> None:
     """Remove the template NAME. Sites that follow it keep their rules."""
     removed = instance.call(api.RULES_REMOVE, api.RulesRequest(name=name))
-    click.echo(clean(f"Removed the template {removed.name}. Sites that followed it keep their rules."))
+    echo(clean(f"Removed the template {removed.name}. Sites that followed it keep their rules."))
 
 
 @rules.command()

@@ -19,6 +19,7 @@ from core.store.events.log import Outcome
 from core.zoom.scenarios import ACCOUNT, lifecycle, series, validation
 from core.zoom.sender import send as post
 from web.cli.instance import instance_options
+from web.cli.output import echo
 from web.cli.secret_input import read_secret_token
 from web.rpc import api
 
@@ -121,13 +122,13 @@ def _post_all(url: str, bodies: list[tuple[str, bytes]], secret_token: str, *, p
         if index and pause:
             time.sleep(pause)
         reply = post(url, body, secret_token, timestamp=int(time.time()))
-        click.echo(f"{reply.status or '---'}  {name}  {reply.text.strip()}".rstrip())
+        echo(f"{reply.status or '---'}  {name}  {reply.text.strip()}".rstrip())
         if not reply.is_success:
             failed += 1
             retried = (
                 "would retry" if reply.would_be_sent_again else "never retries this: the event would be lost"
             )
-            click.echo(f"     Zoom {retried}.")
+            echo(f"     Zoom {retried}.")
     return failed
 
 
@@ -147,7 +148,7 @@ def _only_endpoint(instance: Instance) -> str:
 def _show_page(instance: Instance, number: int, *, patience: float) -> bool:
     """Wait for the pages of a meeting, and print where they are or what is missing. Returns whether there is a page."""
     if not instance.exists:
-        click.echo(
+        echo(
             f"No bridge has its data here ({instance.data}). See the page Meetings of the one that answered."
         )
         return True
@@ -158,16 +159,16 @@ def _show_page(instance: Instance, number: int, *, patience: float) -> bool:
         time.sleep(_POLL_SECONDS)
         found = instance.call(api.SEND_RESULT, request)
     if found.outcome is None:
-        click.echo(
+        echo(
             "The events are not in the log of this bridge: the endpoint belongs to another one, see its page Meetings."
         )
         return True
     there = [_print_page(page) for page in found.pages]
     if not there:
-        click.echo(_without_pages(found.outcome))
+        echo(_without_pages(found.outcome))
     bridge = found.bridge_url or instance.server_url()
     if bridge and found.outcome is not Outcome.WAITING:
-        click.echo(f"In the bridge: {bridge}{found.path}")
+        echo(f"In the bridge: {bridge}{found.path}")
     return any(there)
 
 
@@ -187,10 +188,10 @@ def _print_page(page: api.MeetingPage) -> bool:
             if page.stands in (None, PageStatus.PUBLISHED)
             else f"Page ({page.stands}: visitors do not see it)"
         )
-        click.echo(f"{seen}: {page.link}")
+        echo(f"{seen}: {page.link}")
         return True
     reason = page.message or "it is not written yet. Is the bridge running? zoombridge doctor checks it."
-    click.echo(f"No page on {page.site_url}: {reason}")
+    echo(f"No page on {page.site_url}: {reason}")
     return False
 
 

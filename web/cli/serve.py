@@ -37,6 +37,7 @@ from core.store.db.settings import (
 from web.acceptor.listener import HttpListener
 from web.app import make_app
 from web.cli.instance import instance_options, prepare_database, public_url_option
+from web.cli.output import echo
 from web.http.file_limit import raise_file_limit
 from web.http.inflight import InFlight
 from web.http.logs import FORMATS, JSON, TEXT, log_to_stderr
@@ -256,7 +257,7 @@ async def _serve(
     stop_serving = await listener.serve(sockets, app, dispatcher, in_flight)
     bridge.start()
     with instance.publish_rpc(url, token) if token else contextlib.nullcontext():
-        click.echo(f"Zoom WordPress Bridge {__version__} serves on {url}")
+        echo(f"Zoom WordPress Bridge {__version__} serves on {url}")
         sys.stdout.flush()
         # In a daemon thread, and not waited for: where the database hangs, the bridge can be stopped all the same.
         hint = loop.run_in_executor(dispatcher.executor, sign_in_hint, bridge.store, public_url, url)
@@ -274,7 +275,7 @@ async def _serve(
 
 def _print_hint(hint: asyncio.Future[str]) -> None:
     if not hint.cancelled():
-        click.echo(hint.result())
+        echo(hint.result())
         sys.stdout.flush()
 
 
@@ -299,7 +300,7 @@ def _announce(event: str, message: str, log_format: str) -> None:
     if log_format == JSON:
         logger.warning(event, message=message)
     else:
-        click.echo(message, err=True)
+        echo(message, err=True)
 
 
 def _stop_bridge(bridge: Bridge, ended: threading.Event) -> None:

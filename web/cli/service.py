@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from core.errors import ZoomBridgeError
+from web.cli.output import echo
 from web.cli.service_units import SERVICE, SOCKET, UnitOptions, units
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def install(
         _check_user(options)
     target = folder or _unit_folder(for_user=for_user)
     for name, text in units(options).items():
-        click.echo(f"# {target / name}\n{text}")
+        echo(f"# {target / name}\n{text}")
         if not only_print:
             target.mkdir(parents=True, exist_ok=True)
             _write(target / name, text)
@@ -87,15 +88,15 @@ def install(
         ["restart", SERVICE],
     ]
     if no_start or folder is not None or not _SYSTEMD_RUNS.is_dir():
-        click.echo("Not started. To start it:")
+        echo("Not started. To start it:")
         for command in commands[:2]:
-            click.echo("  " + " ".join(_systemctl(command, for_user=for_user)))
+            echo("  " + " ".join(_systemctl(command, for_user=for_user)))
     else:
         for command in commands:
             _run(_systemctl(command, for_user=for_user))
-        click.echo(f"The service runs. Its log: {_journal(for_user=for_user)}")
+        echo(f"The service runs. Its log: {_journal(for_user=for_user)}")
     if for_user:
-        click.echo("To have it run while you are not signed in: loginctl enable-linger")
+        echo("To have it run while you are not signed in: loginctl enable-linger")
 
 
 @service.command()
@@ -109,15 +110,15 @@ def status(for_user: bool) -> None:
         ).splitlines()
         found = dict(line.split("=", 1) for line in said if "=" in line)
         if found.get("LoadState") != "loaded":
-            click.echo(f"{unit}: not installed")
+            echo(f"{unit}: not installed")
             is_active = False
             continue
         text = f" ({found['StatusText']})" if found.get("StatusText") else ""
-        click.echo(
+        echo(
             f"{unit}: {found.get('ActiveState')}, {found.get('SubState')}, {found.get('UnitFileState')}{text}"
         )
         is_active = is_active and found.get("ActiveState") == "active"
-    click.echo(f"Log: {_journal(for_user=for_user)}")
+    echo(f"Log: {_journal(for_user=for_user)}")
     if not is_active:
         sys.exit(1)
 
@@ -138,7 +139,7 @@ def remove(for_user: bool, folder: Path | None) -> None:
         _run(_systemctl(["disable", "--now", SOCKET, SERVICE], for_user=for_user))
     for path in present:
         path.unlink()
-        click.echo(f"Deleted {path}")
+        echo(f"Deleted {path}")
     if runs:
         _run(_systemctl(["daemon-reload"], for_user=for_user))
 

@@ -16,6 +16,7 @@ from web.cli import site_add
 from web.cli.doctor import describe, has_failed, mark
 from web.cli.instance import instance_options
 from web.cli.json_output import json_option, print_json
+from web.cli.output import echo
 from web.cli.secret_input import read_secret_token
 from web.cli.times import to_minutes
 from web.rpc import api
@@ -51,9 +52,9 @@ def secret_token(site: str, instance: Instance) -> None:
     given = read_secret_token("Secret token (Zoom App Marketplace: your app > Features > Access)")
     request = api.SecretToken(site=site, secret_token=given)
     saved = instance.call(api.SITE_SECRET_TOKEN, request)
-    click.echo(f"Saved the secret token of {saved.url}.")
+    echo(f"Saved the secret token of {saved.url}.")
     if saved.accepted:
-        click.echo(f"{saved.accepted} refused events were accepted now.")
+        echo(f"{saved.accepted} refused events were accepted now.")
 
 
 @site.command("list")
@@ -90,7 +91,7 @@ def list_(
         return
     if not sites:
         is_narrowed = words or state or tag
-        click.echo(
+        echo(
             "No site matches."
             if is_narrowed
             else "No site is connected yet. Connect one: zoombridge site add"
@@ -100,9 +101,9 @@ def list_(
         event = f"last event {to_minutes(at)}" if at else "no event yet"
         tags = f"  [{', '.join(status.tags)}]" if status.tags else ""
         paused = "  paused" if status.paused_at and status.state is not SiteState.PAUSED else ""
-        click.echo(clean(f"{status.id}  {status.state:<7}  {status.url}  {event}{paused}{tags}"))
+        echo(clean(f"{status.id}  {status.state:<7}  {status.url}  {event}{paused}{tags}"))
         if status.message or status.fault_message:
-            click.echo(clean(f"    {status.message or status.fault_message}"))
+            echo(clean(f"    {status.message or status.fault_message}"))
 
 
 def sites_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -139,10 +140,10 @@ def _print_changed(context: click.Context, changed: Iterable[api.ChangedSite], *
             print_json(one)
         else:
             tags = f"  [{', '.join(one.tags)}]" if one.tags else ""
-            click.echo(clean(f"{one.outcome:<7}  {one.id}  {one.url}{tags}"))
-            click.echo(clean(f"    {one.message}"))
+            echo(clean(f"{one.outcome:<7}  {one.id}  {one.url}{tags}"))
+            echo(clean(f"    {one.message}"))
     if not outcomes and not as_json:
-        click.echo("No site matches.")
+        echo("No site matches.")
     context.exit(1 if BulkOutcome.FAILED in outcomes else 0)
 
 
@@ -227,7 +228,7 @@ def check(context: click.Context, site: str, as_json: bool, instance: Instance) 
         print_json(*checks)
     else:
         for one in checks:
-            click.echo(f"{mark(one)}  {describe(one)}")
+            echo(f"{mark(one)}  {describe(one)}")
     context.exit(1 if has_failed(checks) else 0)
 
 
@@ -242,7 +243,7 @@ def renew_key(site: str, instance: Instance) -> None:
     renewed = instance.call(api.SITE_RENEW_KEY, api.SiteRequest(site=site))
     if not renewed.renewed:
         raise ZoomBridgeError(f"The key of {renewed.url} was not renewed, and stays valid. Please try again.")
-    click.echo(f"Renewed the key of {renewed.url}.")
+    echo(f"Renewed the key of {renewed.url}.")
 
 
 @site.command("offer-address")
@@ -311,7 +312,7 @@ def cancelled_pages(site: str, keep_days: int, instance: Instance) -> None:
     """
     saved = instance.call(api.SITE_CANCELLED_PAGES, api.CancelledPages(site=site, days=keep_days))
     kept = "at once" if not keep_days else f"after {keep_days} {'day' if keep_days == 1 else 'days'}"
-    click.echo(f"Pages of cancelled meetings on {saved.url} are moved to the trash {kept}.")
+    echo(f"Pages of cancelled meetings on {saved.url} are moved to the trash {kept}.")
 
 
 @site.command("remove")
@@ -325,6 +326,6 @@ def remove(site: str, yes: bool, instance: Instance) -> None:
             f"Disconnect {site}, and delete its secrets and what is known of its posts?", abort=True
         )
     removed = instance.call(api.SITE_REMOVE, api.SiteRequest(site=site))
-    click.echo(f"Disconnected {removed.url}. Its posts stay as they are.")
+    echo(f"Disconnected {removed.url}. Its posts stay as they are.")
     if removed.problem:
-        click.echo(f"The plugin there still considers itself connected: {removed.problem}")
+        echo(f"The plugin there still considers itself connected: {removed.problem}")

@@ -12,11 +12,13 @@ from urllib.parse import urlsplit
 import click
 
 from core.errors import ZoomBridgeError
+from core.monitoring.notify.texts import clean
 from core.sites.pairing import PairingState
 from core.store.db import private_files
 from core.store.sites.pairings import MOST_USES
 from core.wordpress.homes import is_local, is_same_home
 from web.cli.instance import DEFAULT_URL, instance_options
+from web.cli.output import echo
 from web.cli.times import to_minutes
 from web.rpc import api
 from web.stub.plugin_zip import SLUG, archive
@@ -73,7 +75,7 @@ def add(
     if not wait:
         return
     if instance.server_url() is None and instance.is_sqlite:
-        click.echo("No bridge is running: start it with zoombridge serve, then activate the plugin.")
+        echo("No bridge is running: start it with zoombridge serve, then activate the plugin.")
         return
     if not _Watch(instance, code.id).follow():
         sys.exit(1)
@@ -124,14 +126,14 @@ def allow(site: str, *, yes: bool, instance: Instance) -> None:
         raise ZoomBridgeError(f"There is no address{at} to allow.")
     has_changed = False
     for one in asked:
-        click.echo(f"{one.home} is inside a network: {', '.join(one.addresses)}")
+        echo(f"{one.home} is inside a network: {', '.join(one.addresses)}")
         if yes or click.confirm("Allow this? Only if your WordPress is there", abort=False):
             request = api.AllowAddresses(id=one.id, addresses=one.addresses)
             if instance.call(api.SITE_ALLOW, request):
-                click.echo("Allowed, and called.")
+                echo("Allowed, and called.")
             else:
                 has_changed = True
-                click.echo("It has changed meanwhile. Please try again.")
+                echo("It has changed meanwhile. Please try again.")
     if has_changed:
         sys.exit(1)
 
@@ -148,17 +150,17 @@ def _write(output: Path, content: bytes) -> None:
 
 def _explain(code: api.IssuedCode, output: Path) -> None:
     if code.http_address:
-        click.echo(f"Nothing answers there over https, so {code.http_address} is meant.")
-    click.echo(f"Wrote {output}, for {code.uses} site{'s' if code.uses > 1 else ''}. Now, in WordPress:")
-    click.echo("  1. Plugins > Add New > Upload Plugin: upload this file, and activate the plugin.")
-    click.echo("  2. The plugin calls the bridge, and says so in a notice.")
-    click.echo(
+        echo(f"Nothing answers there over https, so {code.http_address} is meant.")
+    echo(f"Wrote {output}, for {code.uses} site{'s' if code.uses > 1 else ''}. Now, in WordPress:")
+    echo("  1. Plugins > Add New > Upload Plugin: upload this file, and activate the plugin.")
+    echo("  2. The plugin calls the bridge, and says so in a notice.")
+    echo(
         "Where the plugin is installed already, or nothing can be uploaded, paste this code on its page there:"
     )
-    click.echo(f"  {code.text}")
-    click.echo(f"The code is valid until {to_minutes(code.expires_at)}. Treat it like a password.")
+    echo(f"  {code.text}")
+    echo(f"The code is valid until {to_minutes(code.expires_at)}. Treat it like a password.")
     if is_local(urlsplit(code.bridge_url).hostname):
-        click.echo(
+        echo(
             f"Only a WordPress on this machine reaches {code.bridge_url}. For any other one, give the bridge's public "
             "address: --bridge-url https://bridge.example.org",
             err=True,
@@ -181,7 +183,7 @@ class _Watch:
 
     def follow(self, *, poll_seconds: float = _POLL_SECONDS) -> bool:
         """Wait until every use of the code has led to a site; returns whether all are connected. Raises: click.Abort on Ctrl-C."""
-        click.echo("Waiting for the site. Ctrl-C stops waiting only: the code stays valid.", err=True)
+        echo("Waiting for the site. Ctrl-C stops waiting only: the code stays valid.", err=True)
         try:
             while True:
                 [code] = self.instance.call(api.SITE_PAIRINGS, api.PairingCodeRequest(code=self.code_id))
@@ -193,7 +195,7 @@ class _Watch:
                     return all(one.state is PairingState.CONNECTED for one in code.pairings)
                 time.sleep(poll_seconds)
         except KeyboardInterrupt:
-            click.echo("\nNo longer waiting. Sites that need you: zoombridge site confirm", err=True)
+            echo("\nNo longer waiting. Sites that need you: zoombridge site confirm", err=True)
             raise click.Abort from None
 
     def show(self, one: api.CodePairing) -> None:
@@ -203,13 +205,13 @@ class _Watch:
         self._shown[one.id] = one.state, one.message
         match one.state:
             case PairingState.CALLING:
-                click.echo(f"{one.home} has used the code. Calling it back …")
+                echo(f"{one.home} has used the code. Calling it back …")
             case PairingState.CONNECTED:
                 self._print_connected(self.instance.call(api.SITE_SHOW, api.SiteRequest(site=one.site_id)))
             case _:
-                click.echo(one.message)
+                echo(one.message)
                 if one.asked_addresses:
-                    click.echo(f"It is inside a network. To allow that: zoombridge site allow {one.home}")
+                    echo(f"It is inside a network. To allow that: zoombridge site allow {one.home}")
 
     def ask(self, one: api.CodePairing) -> None:
         """Ask for what a pairing needs, and act accordingly. Raises: ZoomBridgeError."""
@@ -218,7 +220,7 @@ class _Watch:
             password = click.prompt("Password (web server)", hide_input=True)
             given = api.ServerPassword(pairing=one.id, username=username, password=password)
             self.instance.call(api.SITE_SERVER_PASSWORD, given)
-        elif self.is_sure or click.confirm(f"Connect “{one.name}” at {one.home}?"):
+        elif self.is_sure or click.confirm(clean(f"Connect “{one.name}” at {one.home}?")):
             connected = self.instance.call(api.SITE_CONFIRM, api.PairingRequest(pairing=one.id))
             self._shown[one.id] = PairingState.CONNECTED, ""
             self._print_connected(connected)
@@ -226,14 +228,14 @@ class _Watch:
     def _handle(self, one: api.CodePairing) -> bool:
         """Ask a person; returns False where none can be asked, or the answer was no."""
         if not self.is_interactive:
-            click.echo(f"Run in a terminal: zoombridge site confirm {one.home}", err=True)
+            echo(f"Run in a terminal: zoombridge site confirm {one.home}", err=True)
             return False
         self.ask(one)
         return one.state is not PairingState.CONFIRM or self._shown[one.id][0] is PairingState.CONNECTED
 
     @staticmethod
     def _print_connected(site: api.ConnectedSite) -> None:
-        click.echo(f"Connected {site.name} ({site.url}) as {site.id}.")
-        click.echo(f"Now save Zoom's secret token: zoombridge site secret-token {site.url}")
-        click.echo("Then paste this into Zoom as the event notification endpoint URL:")
-        click.echo(f"  {site.endpoint}")
+        echo(clean(f"Connected {site.name} ({site.url}) as {site.id}."))
+        echo(f"Now save Zoom's secret token: zoombridge site secret-token {site.url}")
+        echo("Then paste this into Zoom as the event notification endpoint URL:")
+        echo(f"  {site.endpoint}")

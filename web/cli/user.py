@@ -10,6 +10,7 @@ import click
 from core.store.auth.users import Role
 from web.cli.instance import DEFAULT_URL, instance_options, public_url_option
 from web.cli.json_output import json_option, print_json
+from web.cli.output import echo
 from web.cli.times import to_minutes
 from web.rpc import api
 
@@ -42,7 +43,7 @@ def add(name: str, role: str, instance: Instance) -> None:
     """
     request = api.AddUser(name=name, role=Role(role), password=_password())
     added = instance.call(api.USER_ADD, request)
-    click.echo(f"Added {added.name} as {role}.")
+    echo(f"Added {added.name} as {role}.")
 
 
 @user.command("list")
@@ -55,13 +56,13 @@ def list_(as_json: bool, instance: Instance) -> None:
         print_json(*users)
         return
     if not users:
-        click.echo("There are no users yet. Add an administrator: zoombridge user add NAME")
+        echo("There are no users yet. Add an administrator: zoombridge user add NAME")
     for one in users:
         seen = f"last seen {to_minutes(one.last_seen_at)}" if one.last_seen_at else "never seen"
         more = ["no password yet"] if not one.has_password else []
         more += ["two-factor"] if one.has_two_factor else []
         more += ["e-mail address"] if one.has_email_address else []
-        click.echo(f"{one.name}  {one.role}  {', '.join([seen, *more])}")
+        echo(f"{one.name}  {one.role}  {', '.join([seen, *more])}")
 
 
 @user.command("remove")
@@ -73,7 +74,7 @@ def remove(name: str, yes: bool, instance: Instance) -> None:
     if not yes:
         click.confirm(f"Remove {name}?", abort=True)
     instance.call(api.USER_REMOVE, api.UserRequest(name=name))
-    click.echo(f"Removed {name}.")
+    echo(f"Removed {name}.")
 
 
 @user.command("password")
@@ -85,7 +86,7 @@ def password(name: str, instance: Instance) -> None:
     The password is prompted for, or read from standard input: zoombridge user password anna < password.txt
     """
     instance.call(api.USER_PASSWORD, api.SetPassword(name=name, password=_password()))
-    click.echo(f"Changed the password of {name}.")
+    echo(f"Changed the password of {name}.")
 
 
 @user.command("email")
@@ -103,7 +104,7 @@ def email(name: str, address: str | None, remove: bool, instance: Instance) -> N
         raise click.UsageError("Give either an ADDRESS or --remove.")
     request = api.SetEmailAddress(name=name, email_address=address or "")
     instance.call(api.USER_EMAIL_ADDRESS, request)
-    click.echo(f"{'Removed' if remove else 'Saved'} the e-mail address of {name}.")
+    echo(f"{'Removed' if remove else 'Saved'} the e-mail address of {name}.")
 
 
 @user.command("link")
@@ -122,7 +123,7 @@ def link(name: str | None, keep_password: bool, public_url: str | None, instance
     """
     made = instance.call(api.USER_LINK, api.MakeLink(name=name, keep_password=keep_password))
     address = public_url or made.public_url or instance.server_url() or DEFAULT_URL
-    click.echo(f"This link works once: {address}{made.path}")
+    echo(f"This link works once: {address}{made.path}")
 
 
 @user.command("sessions")
@@ -139,10 +140,10 @@ def sessions(name: str, as_json: bool, instance: Instance) -> None:
         print_json(*found)
         return
     if not found:
-        click.echo(f"{name} is not signed in anywhere.")
+        echo(f"{name} is not signed in anywhere.")
     for one in found:
         used = f"signed in {to_minutes(one.created_at)}, last used {to_minutes(one.used_at)}"
-        click.echo(f"{one.id}  {used}  {one.address or '-'}  {one.browser or 'unknown browser'}")
+        echo(f"{one.id}  {used}  {one.address or '-'}  {one.browser or 'unknown browser'}")
 
 
 @user.command("sign-out")
@@ -156,7 +157,7 @@ def sign_out(name: str, session: str | None, instance: Instance) -> None:
         raise click.ClickException(
             f"{name} has no session {session}. List them: zoombridge user sessions {name}"
         )
-    click.echo(f"Ended {ended.number} session{'' if ended.number == 1 else 's'} of {name}.")
+    echo(f"Ended {ended.number} session{'' if ended.number == 1 else 's'} of {name}.")
 
 
 @user.command("remove-two-factor")
@@ -172,7 +173,7 @@ def remove_two_factor(name: str, yes: bool, instance: Instance) -> None:
     if not yes:
         click.confirm(f"Remove the two-factor authentication of {name}?", abort=True)
     instance.call(api.USER_REMOVE_TWO_FACTOR, api.UserRequest(name=name))
-    click.echo(f"Removed the two-factor authentication of {name}.")
+    echo(f"Removed the two-factor authentication of {name}.")
 
 
 def _password() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from typing import TYPE_CHECKING
 from unittest.mock import Mock
@@ -55,6 +56,16 @@ class TestImport:
         assert "Import from Zoom 1: done, 2 of 2 done" in ran.out
         assert "New: 6" in ran.out
         assert "no site shows this account yet" in ran.out
+
+    @pytest.mark.usefixtures("with_site")
+    def test_prints_nothing_that_commands_the_terminal(self, run: Run, zoom: ZoomServer) -> None:
+        run("account", "add", *_given(zoom))
+        hostile = "Choir\x1b]0;Yours\x07\u202e\n900 Other: page would be created"
+        zoom.account.make(zoom.account.add_user("Otto"), hostile, quietly=True)
+        for options in ((), ("--json",)):
+            said = run("import", "--dry-run", *options).out
+            assert "]0;Yours" in said
+            assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]|\n900 Other", said)
 
 
 class TestAdd:
