@@ -311,6 +311,8 @@ def confirm(store: Store, pairing_id: str, *, confirmed_by: str, only: str | Non
         raise ZoomBridgeError(messages.PAIRING_OTHER_SITE % {"home": pairing.home, "address": address})
     connected = replace(pairing, state=PairingState.CONNECTED, message="")
     store.write(lambda connection: _save(connection, store, connected, was=PairingState.CONFIRM))
+    if _load(store, pairing_id).state is PairingState.REFUSED:  # meanwhile
+        raise ZoomBridgeError(messages.PAIRING_REJECTED)
     logger.info("site_confirmed", site=pairing.site_id, home=pairing.home, user=confirmed_by)
     with store.reading() as connection:
         return sites.load(connection, pairing.site_id, store.sealer)
@@ -319,19 +321,21 @@ def confirm(store: Store, pairing_id: str, *, confirmed_by: str, only: str | Non
 def refuse(store: Store, pairing_id: str) -> None:
     """Reject a site that used a code: it is not connected. Its plugin is told, if it answers. Blocks.
 
-    Raises: UnknownPairingError.
+    Nothing happens where something else was decided meanwhile. Raises: UnknownPairingError.
     """
     pairing = _load(store, pairing_id)
     if pairing.state is PairingState.CONNECTED:
         return
     refused = replace(pairing, state=PairingState.REFUSED, message=messages.PAIRING_REJECTED)
 
-    def write(connection: Connection) -> None:
-        if pairings.save(connection, refused, store.sealer, was=pairing.state):
+    def write(connection: Connection) -> bool:
+        is_saved = pairings.save(connection, refused, store.sealer, was=pairing.state)
+        if is_saved:
             audit.record(connection, Action.PAIRING_REFUSED, pairing.home)
+        return is_saved
 
-    store.write(write)
-    if pairing.url:
+    # A site that was connected meanwhile has this key.
+    if store.write(write) and pairing.url:
         tell_unpaired(pairing, access_of(store, pairing))
 
 

@@ -107,15 +107,20 @@ def cancel_code(store: Store, code_id: str) -> None:
     """
     with store.reading() as connection:
         made = pairings.of_code(connection, code_id, store.sealer)
+    waiting = [pairing for pairing in made if pairing.state is PairingState.CONFIRM]
+    accesses = [access_of(store, pairing) for pairing in waiting]
 
-    def write(connection: Connection) -> None:
+    def write(connection: Connection) -> list[bool]:
+        # A site that was connected meanwhile has the key with which its plugin would be told.
+        still_waiting = [
+            pairings.save(connection, pairing, store.sealer, was=PairingState.CONFIRM) for pairing in waiting
+        ]
         code = pairings.load_code(connection, code_id, store.sealer)
         if code is not None:
             audit.record(connection, Action.CODE_CANCELLED, code.address, site_id=code.site_id)
         pairings.remove_code(connection, code_id)
+        return still_waiting
 
-    waiting = [pairing for pairing in made if pairing.state is PairingState.CONFIRM]
-    accesses = [access_of(store, pairing) for pairing in waiting]
-    store.write(write)
-    for pairing, access in zip(waiting, accesses, strict=True):
-        tell_unpaired(pairing, access)
+    for pairing, access, still_waits in zip(waiting, accesses, store.write(write), strict=True):
+        if still_waits:
+            tell_unpaired(pairing, access)

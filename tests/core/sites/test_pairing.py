@@ -231,6 +231,42 @@ class TestPerson:
             pairing.confirm(store, asked.id, confirmed_by="anna")
         assert every(store) == []
 
+    @pytest.mark.parametrize("is_cancelled", [False, True])
+    def test_rejects_no_site_that_somebody_else_connects_at_the_same_moment(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch, is_cancelled: bool
+    ) -> None:
+        plugin = Plugin()
+        code = issue(store)
+        asked = plugin.ask(store, code)
+        with plugin.answering() as network:
+            waiting = pairing.call_back(store, asked.id)
+            pairing.confirm(store, asked.id, confirmed_by="anna")
+            if is_cancelled:
+                monkeypatch.setattr(pairings, "of_code", lambda *_: [waiting])
+                pairing_codes.cancel_code(store, code.id)
+            else:
+                monkeypatch.setattr(pairings, "load", lambda *_: waiting)
+                pairing.refuse(store, asked.id)
+            assert network.plugin.paired
+        assert kept(store, asked.site_id).key == plugin.key
+
+    def test_connects_no_site_that_somebody_else_rejects_at_the_same_moment(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A known site stays as it is, and nobody is told that it is connected again."""
+        site = connect(store, Plugin())
+        moved = Plugin(home="https://moved.example.org", keys=KeyPair(bytes(32)))
+        asked = moved.ask(store, issue(store, site_id=site.id))
+        with moved.answering():
+            waiting = pairing.call_back(store, asked.id)
+            pairing.refuse(store, asked.id)
+        answers = iter([waiting])
+        read = pairings.load
+        monkeypatch.setattr(pairings, "load", lambda *given: next(answers, None) or read(*given))
+        with pytest.raises(ZoomBridgeError, match="rejected"):
+            pairing.confirm(store, asked.id, confirmed_by="anna")
+        assert kept(store, site.id) == site
+
     def test_cancels_a_code_and_the_plugin_that_waits_is_told(self, store: Store) -> None:
         plugin = Plugin()
         code = issue(store)
