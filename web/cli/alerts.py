@@ -17,6 +17,7 @@ from web.cli.output import echo
 from web.cli.secret_input import ALERT_SECRET, read_secret
 from web.cli.times import to_minutes
 from web.rpc import api
+from web.ui import i18n
 
 if TYPE_CHECKING:
     from web.cli.instance import Instance
@@ -57,7 +58,12 @@ def list_(as_json: bool, instance: Instance) -> None:
 @click.option(
     "--site", default="", show_default="all sites", help="Only alerts of this site (address or ID)."
 )
-@click.option("--language", default="en", help="Language of the messages: en or de.")
+@click.option(
+    "--language",
+    type=click.Choice(i18n.languages()),
+    default=i18n.SOURCE,
+    help="Language of the messages.",
+)
 @click.option("--digest", is_flag=True, help="Also send a weekly summary.")
 @click.option("--url", default="", show_default="none", help="For webhook: the address to send to.")
 @click.option("--smtp-host", default="", show_default="none", help="For email: the mail server.")

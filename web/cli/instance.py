@@ -86,10 +86,11 @@ class Instance:
         except StoreInUseError:
             return RpcClient(self.rpc_file).call(operation, request)
         from core.bridge import Bridge  # not loaded where a server executes the operation
+        from web.ui.message_translation import translate_to
 
         try:
             prepare_database(store)
-            return _LocalCaller(Bridge.create(store)).call(operation, request)
+            return _LocalCaller(Bridge.create(store, translate=translate_to)).call(operation, request)
         finally:
             store.close()
 
@@ -106,10 +107,11 @@ class Instance:
             yield RpcClient(self.rpc_file)
             return
         from core.bridge import Bridge
+        from web.ui.message_translation import translate_to
 
         try:
             prepare_database(store)
-            bridge = Bridge.create(store)
+            bridge = Bridge.create(store, translate=translate_to)
             bridge.start_workers()
             try:
                 yield _LocalCaller(bridge)

@@ -33,12 +33,16 @@ class TestChannels:
             assert (tested.status, tested.out) == (0, "Ops: delivered. accepted by the mail server\n")
         (got,) = server.received
         message = message_from_bytes(got.body, policy=policy.default)
-        assert message["Subject"] == "[Zoom WordPress Bridge] This is a test"
+        assert message["Subject"] == "[Zoom WordPress Bridge] Dies ist ein Test"
         listed = run("alerts", "list").out
         assert "Ops  email  anna@example.org  https://s1.example.org" in listed
         assert "delivered. accepted by the mail server" in listed
         failed = run("alerts", "test", "Ops")
         assert (failed.status, "FAILED. The mail server could not be reached" in failed.out) == (1, True)
+
+    def test_speak_no_language_that_there_is_not(self, run: Run, with_site: Site) -> None:
+        ran = run(*MAIL, "--smtp-host", "mail.example.org", "--language", "fr")
+        assert (ran.status, "'fr' is not one of 'en', 'de'" in ran.err) == (2, True)
 
     def test_take_secrets_from_the_environment_or_standard_input(
         self, run: Run, with_site: Site, monkeypatch: pytest.MonkeyPatch
