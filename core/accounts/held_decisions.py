@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import structlog
 
 from core.accounts import removal_job
+from core.store import jobs
 from core.store.accounts import removals
 from core.store.accounts.removals import RemovalState
 from core.store.db import clock as store_clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
 
     from sqlalchemy import Connection
 
@@ -28,32 +29,35 @@ def approve(
 ) -> Job:
     """Approve held removals of an account, all where `numbers` is None; return the job that applies them.
 
-    `by` names the administrator. Raises: TooManyJobsError, StoreError.
+    `by` names the administrator. Raises: TooManyJobsError, StoreError; then nothing is approved.
     """
-    _decide(store, account_id, numbers, RemovalState.APPROVED, by=by, clock=job_runner.clock)
-    return job_runner.enqueue(removal_job.KIND, {"account": account_id}, requested_by=by)
+
+    def write(connection: Connection) -> tuple[list[int], Job]:
+        now = store_clock.now(connection, job_runner.clock)
+        decided = removals.decide(connection, account_id, numbers, RemovalState.APPROVED, by=by, now=now)
+        arguments = {"account": account_id}
+        job = jobs.enqueue(connection, removal_job.KIND, arguments, site_id=None, requested_by=by, now=now)
+        return decided, job
+
+    decided, job = store.write(write)
+    _log(account_id, RemovalState.APPROVED, decided, by=by)
+    job_runner.wake()
+    return job
 
 
 def dismiss(
     store: Store, job_runner: JobRunner, account_id: str, numbers: Collection[int] | None, *, by: str
 ) -> int:
     """Dismiss held removals of an account, all where `numbers` is None; return the number of meetings."""
-    return len(_decide(store, account_id, numbers, RemovalState.DISMISSED, by=by, clock=job_runner.clock))
 
-
-def _decide(
-    store: Store,
-    account_id: str,
-    numbers: Collection[int] | None,
-    state: RemovalState,
-    *,
-    by: str,
-    clock: Callable[[], float] | None,
-) -> list[int]:
     def write(connection: Connection) -> list[int]:
-        now = store_clock.now(connection, clock)
-        return removals.decide(connection, account_id, numbers, state, by=by, now=now)
+        now = store_clock.now(connection, job_runner.clock)
+        return removals.decide(connection, account_id, numbers, RemovalState.DISMISSED, by=by, now=now)
 
     decided = store.write(write)
-    logger.info("removals_decided", account=account_id, decision=state, by=by, numbers=decided)
-    return decided
+    _log(account_id, RemovalState.DISMISSED, decided, by=by)
+    return len(decided)
+
+
+def _log(account_id: str, decision: RemovalState, numbers: Collection[int], *, by: str) -> None:
+    logger.info("removals_decided", account=account_id, decision=decision, by=by, numbers=numbers)

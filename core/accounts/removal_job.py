@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from core.accounts.recorder import SnapshotRecorder
 from core.accounts.removal_phases import ApprovedPhase
-from core.accounts.scan import AccountScan, ScanContext, account_of
+from core.accounts.scan import AccountScan, PhaseName, ScanContext, account_of
 from core.accounts.scan_phases import PostsPhase
+from core.jobs.runner import JobStep
 from core.store.accounts import removals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from core.accounts.clients import AccountClients
-    from core.jobs.runner import JobStep
     from core.store.db.engine import Store
     from core.store.jobs import Job
 
@@ -48,8 +48,12 @@ class RemovalJob:
             return len({one.number for one in removals.approved(connection, account_of(job))})
 
     def step(self, job: Job) -> JobStep:
-        """Apply the next ones, then wait for the posts."""
-        return self._scan.step(job)
+        """Apply the next ones, then wait for the posts; and again, where more have been approved meanwhile."""
+        step = self._scan.step(job)
+        if step.finished and (more := self.count(job)):
+            # Whoever approved them was given this job.
+            return JobStep(cursor={"phase": PhaseName.APPROVED}, total=(job.total or 0) + more)
+        return step
 
     def close(self) -> None:
         """Nothing is held."""

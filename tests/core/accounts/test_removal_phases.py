@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import select, update
 
-from core.accounts import backfill_job, import_job, reconcile_job, removal_job
+from core.accounts import backfill_job, held_decisions, import_job, reconcile_job, removal_job
 from core.accounts.trash_limits import TrashLimitOptions
+from core.errors import TooManyJobsError
 from core.model.meeting import MeetingState
 from core.model.rules import DEFAULT
 from core.store.accounts import credentials as zoom_credentials
@@ -498,6 +499,41 @@ class TestDecision:
         world.run_steps(world.enqueue(removal_job.KIND))
         assert gone(world, numbers) == numbers[2:4]
         assert held(world) == [*numbers[:2], *numbers[4:7]]
+
+    def test_those_approved_while_the_posts_of_others_are_written_are_trashed_by_the_same_job(
+        self, world: World, imported: Callable[[int], list[int]]
+    ) -> None:
+        def approve(numbers: list[int]) -> Job:
+            account_id = world.zoom.account.account_id
+            return held_decisions.approve(world.store, world.jobs, account_id, numbers, by="Ada")
+
+        numbers = imported(10)
+        lose(world, numbers[:7])
+        reconcile(world)
+        job = world.run_steps(approve(numbers[:3]))
+        assert (job.cursor or {})["phase"] == "posts"
+        assert approve(numbers[3:7]).id == job.id
+        trash(world)
+        world.finish(job)
+        world.finish(job)
+        job = world.run_steps(job)
+        assert gone(world, numbers) == numbers[:7]
+        assert (job.done, job.total) == (7, 7)
+        trash(world)
+        world.finish(job)
+        world.finish(job)
+        assert world.load(job).state is JobState.DONE
+
+    def test_approves_nothing_where_too_many_jobs_wait(
+        self, world: World, imported: Callable[[int], list[int]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        numbers = imported(10)
+        lose(world, numbers[:7])
+        reconcile(world)
+        monkeypatch.setattr("core.store.jobs.MOST_UNFINISHED", 0)
+        with pytest.raises(TooManyJobsError):
+            held_decisions.approve(world.store, world.jobs, world.zoom.account.account_id, numbers, by="Ada")
+        assert held(world) == numbers[:7]
 
     def test_what_zoom_has_again_is_not_trashed(
         self, world: World, imported: Callable[[int], list[int]]
