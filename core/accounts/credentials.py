@@ -21,6 +21,8 @@ from core.zoom.rest import session
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from sqlalchemy import Connection
+
     from core.jobs.runner import JobRunner
     from core.pipeline.ingest import Ingest
     from core.store.db.engine import Store
@@ -63,14 +65,15 @@ def add_account(
 
     It is granted to the chosen sites. If there are any, another site that has it by its first event loses it: that
     held only until somebody said which sites may have it. The first reconciliation is due after the usual interval: an
-    import is started by a person, who may do a dry run first. Raises: ZoomRestError, UnknownSiteError.
+    import is started by a person, who may do a dry run first. A known account, as with a new secret, keeps its interval,
+    and its name where none is given. Raises: ZoomRestError, UnknownSiteError.
     """
     store, now = ingest.store, clock()
     token = request_token(session(), credentials, now=now)
     with store.reading() as connection:
         for site_id in site_ids:
             sites.load(connection, site_id, store.sealer)
-    account = ZoomAccount(
+    wanted = ZoomAccount(
         name=name or credentials.account_id,
         credentials=credentials,
         plan=plan,
@@ -78,7 +81,17 @@ def add_account(
         reconcile_at=int(now * 1000) + reconcile_hours * 3600 * 1000,
         created_at=int(now * 1000),
     )
-    store.write(partial(zoom_credentials.save, account=account, sealer=store.sealer))
+
+    def write(connection: Connection) -> ZoomAccount:
+        known = zoom_credentials.find_choices(connection, wanted.id)
+        saved = wanted
+        if known is not None:
+            known_name, hours, at = known
+            saved = replace(wanted, name=name or known_name, reconcile_hours=hours, reconcile_at=at)
+        zoom_credentials.save(connection, saved, store.sealer)
+        return saved
+
+    account = store.write(write)
     for site_id in site_ids:
         grants.grant(ingest, account.id, site_id, source=GrantSource.CREDENTIALS)
     ended = grants.end_learnt(store, account.id, but=site_ids) if site_ids else []
@@ -119,8 +132,5 @@ def set_reconcile_interval(
     store: Store, account_id: str, hours: int, *, clock: Callable[[], float] = time.time
 ) -> None:
     """Set the interval in hours at which an account is reconciled; 0: never. Raises: UnknownAccountError."""
-    with store.reading() as connection:
-        account = zoom_credentials.load(connection, account_id, store.sealer)
     due = int(clock() * 1000) + hours * 3600 * 1000
-    changed = replace(account, reconcile_hours=hours, reconcile_at=due)
-    store.write(partial(zoom_credentials.save, account=changed, sealer=store.sealer))
+    store.write(partial(zoom_credentials.save_interval, account_id=account_id, hours=hours, at=due))

@@ -68,7 +68,7 @@ class AccountsView:
     """A page of the accounts, the result of the last form, and the form for another account with `errors` by field.
 
     `ended` are the names of sites that do not show the added account any more; `requests` is the number of accounts
-    that ask to be shown on a site.
+    that ask to be shown on a site. `values` and the `chosen` sites are what was typed.
     """
 
     accounts: list[AccountLine]
@@ -86,6 +86,7 @@ class AccountsView:
     problem: str
     errors: dict[str, str]
     values: dict[str, str]
+    chosen: Sequence[str]
 
     @property
     def has_more(self) -> bool:
@@ -176,9 +177,10 @@ class AccountsHandler(PageHandler):
             for name, value in (*list(values.items())[:2], ("client_secret", secret))
             if not re.fullmatch(r"[!-~]{3,200}", value)
         }
+        chosen = [site for site in self.get_body_arguments("site")[:1000] if site]
         plan = values["plan"] if values["plan"] in set(Plan) else Plan.PRO
         if errors:
-            await self._show(status=422, errors=errors, values=values)
+            await self._show(status=422, errors=errors, values=values, chosen=chosen)
             return
         enroll = partial(
             credentials.add_account,
@@ -186,14 +188,12 @@ class AccountsHandler(PageHandler):
             Credentials(values["account_id"], values["client_id"], secret, OAUTH_URL),
             name=values["name"][:_LONGEST],
             plan=Plan(plan),
-            site_ids=await self.named_sites(
-                [site for site in self.get_body_arguments("site")[:1000] if site]
-            ),
+            site_ids=await self.named_sites(chosen),
         )
         try:
             added = await self.blocking(enroll)
         except (ZoomRestError, UnknownSiteError) as error:
-            await self._show(status=422, problem=self.translated(error), values=values)
+            await self._show(status=422, problem=self.translated(error), values=values, chosen=chosen)
             return
         self.bridge.mirror_worker.wake()
         ended = {"ended": ",".join(added.ended_site_ids)} if added.ended_site_ids else {}
@@ -209,6 +209,7 @@ class AccountsHandler(PageHandler):
         problem: str = "",
         errors: dict[str, str] | None = None,
         values: dict[str, str] | None = None,
+        chosen: Sequence[str] = (),
     ) -> None:
         typed = self.get_query_argument("page", "")
         number = int(typed) if re.fullmatch(r"[1-9][0-9]{0,4}", typed, re.ASCII) else 1
@@ -229,6 +230,7 @@ class AccountsHandler(PageHandler):
             problem=problem,
             errors=errors or {},
             values=values or {},
+            chosen=chosen,
         )
         self.show("pages/accounts.jinja", view, status=status)
 

@@ -72,6 +72,19 @@ def save(connection: Connection, account: ZoomAccount, sealer: Sealer) -> None:
     )
 
 
+def save_interval(connection: Connection, account_id: str, *, hours: int, at: int) -> None:
+    """Have an account reconciled every so many hours, next at `at` (Unix milliseconds, UTC). Raises: UnknownAccountError."""
+    name = connection.scalar(
+        update(zoom_accounts)
+        .where(zoom_accounts.c.account_id == account_id)
+        .values(reconcile_hours=hours, reconcile_at=at)
+        .returning(zoom_accounts.c.name)
+    )
+    if name is None:
+        raise UnknownAccountError(messages.UNKNOWN_ACCOUNT % {"name": account_id})
+    audit.record(connection, Action.ACCOUNT_SAVED, name, account=account_id, hours=hours)
+
+
 def load(connection: Connection, account_id: str, sealer: Sealer) -> ZoomAccount:
     """Return an account. Raises: UnknownAccountError if it has no credentials."""
     row = (
@@ -96,6 +109,16 @@ def names(connection: Connection) -> dict[str, str]:
     """Return the names of all accounts that have credentials, by account id."""
     rows = connection.execute(select(zoom_accounts.c.account_id, zoom_accounts.c.name))
     return {row.account_id: row.name for row in rows}
+
+
+def find_choices(connection: Connection, account_id: str) -> tuple[str, int, int] | None:
+    """Return name, reconciliation interval and next reconciliation of an account; None where it has no credentials.
+
+    Its secret may be one that cannot be read.
+    """
+    columns = (zoom_accounts.c.name, zoom_accounts.c.reconcile_hours, zoom_accounts.c.reconcile_at)
+    row = connection.execute(select(*columns).where(zoom_accounts.c.account_id == account_id)).one_or_none()
+    return None if row is None else (row.name, row.reconcile_hours, row.reconcile_at)
 
 
 def remove(connection: Connection, account_id: str) -> None:

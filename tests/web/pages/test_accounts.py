@@ -99,6 +99,33 @@ class TestAdd:
         assert answer.code == 422
         assert f'id="zb-{name}-error"' in answer.body.decode()
 
+    def test_what_was_chosen_stays_where_something_is_wrong(
+        self, http: Http, session: dict[str, str], store: Store, zoom: ZoomServer
+    ) -> None:
+        def chosen(answer: HTTPResponse) -> list[str | None]:
+            boxes = [one for one in Elements(answer).all("input") if one.get("name") == "site"]
+            return [box["value"] for box in boxes if "checked" in box]
+
+        connected(store, "s8")
+        assert chosen(http("GET", "/accounts", headers=session)) == ["s8"], "the only one"
+        assert chosen(add(http, session, zoom, client_id="")) == []
+        connected(store, "s9")
+        assert chosen(add(http, session, zoom, client_id="", site="s9")) == ["s9"]
+        assert chosen(add(http, session, zoom, client_secret="another-secret", site="s8")) == ["s8"]
+
+    def test_with_a_new_secret_keeps_interval_and_name(
+        self, http: Http, session: dict[str, str], store: Store, zoom: ZoomServer
+    ) -> None:
+        add(http, session, zoom)
+        post(http, session, do="hours", account=zoom.account.account_id, hours="0")
+        add(http, session, zoom, name="", plan="pro")
+        with store.reading() as connection:
+            (account,) = zoom_credentials.list_all(connection, store.sealer)
+        assert (account.name, account.reconcile_hours, account.plan) == ("The choir's", 0, "pro")
+        add(http, session, zoom, name="Others")
+        with store.reading() as connection:
+            assert list(zoom_credentials.names(connection).values()) == ["Others"]
+
     def test_a_site_that_is_not_there_is_refused(
         self, http: Http, session: dict[str, str], store: Store, zoom: ZoomServer
     ) -> None:
@@ -231,6 +258,11 @@ class TestChange:
             (account,) = zoom_credentials.list_all(connection, store.sealer)
         assert account.reconcile_hours == 0
         assert "only on request" in text(http("GET", "/accounts", headers=session))
+        store.write(partial(zoom_credentials.record_fault, account_id=account.id, message="Zoom is away."))
+        post(http, session, do="hours", account=account.id, hours="12")
+        with store.reading() as connection:
+            (account,) = zoom_credentials.list_all(connection, store.sealer)
+        assert (account.reconcile_hours, account.fault_message) == (12, "Zoom is away.")
         for hours in ("", "10000", "-1", "½"):
             wrong = post(http, session, do="hours", account=account.id, hours=hours)
             assert (wrong.code, "Nothing was saved: enter a number" in text(wrong)) == (422, True)
