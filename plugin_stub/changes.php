@@ -328,6 +328,7 @@ function zoombridge_list_changes(): array {
 			ZOOMBRIDGE_MOST_CHANGES
 		)
 	);
+	zoombridge_require_read();
 	$noted = array();
 	foreach ( $found as $option ) {
 		$noted[ (int) substr( $option->option_name, strlen( 'zoombridge_changed_' ) ) ] = $option->option_value;
@@ -383,7 +384,7 @@ function zoombridge_describe_swept( array $row ): array {
  */
 function zoombridge_sync_sweep( int $after ): array {
 	global $wpdb;
-	$ids   = $wpdb->get_col(
+	$ids = $wpdb->get_col(
 		$wpdb->prepare(
 			"SELECT DISTINCT p.ID FROM {$wpdb->posts} p JOIN {$wpdb->postmeta} m ON m.post_id = p.ID
 			WHERE p.post_type = 'zoom-meetings' AND p.ID > %d
@@ -392,6 +393,7 @@ function zoombridge_sync_sweep( int $after ): array {
 			ZOOMBRIDGE_SWEEP_PAGE
 		)
 	);
+	zoombridge_require_read();
 	$ids   = array_map( 'intval', $ids );
 	$posts = array();
 	$last  = $after;

@@ -134,7 +134,12 @@ class Zoombridge_Sync_Run {
 		$this->waiting  = $inner['operations'];
 		$this->deadline = zoombridge_sync_deadline( $inner['budget_ms'] ?? 2000 );
 		$this->care     = new Zoombridge_Sync_Care();
-		zoombridge_sync_look_ahead( $this->waiting );
+		try {
+			zoombridge_sync_look_ahead( $this->waiting );
+		} catch ( Throwable $failure ) {
+			// Each operation then reads for itself, and fails alone if it cannot.
+			error_log( 'Meetings Bridge for Zoom: ' . $failure->getMessage() );
+		}
 		while ( $this->waiting && $this->may_go_on() ) {
 			$this->carry_out( array_shift( $this->waiting ) );
 		}
@@ -269,7 +274,12 @@ class Zoombridge_Sync_Run {
 			}
 			zoombridge_sync_mark( $this->message, 'done' );
 		}
-		$this->answer( $error, null === $error ? zoombridge_list_changes() : array() );
+		try {
+			$changed = null === $error ? zoombridge_list_changes() : array();
+		} catch ( Throwable $failure ) {
+			$changed = array(); // They wait for the next answer.
+		}
+		$this->answer( $error, $changed );
 	}
 
 	/**

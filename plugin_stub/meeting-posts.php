@@ -23,10 +23,11 @@ function zoombridge_reserve_number( string $number ): ?WP_Error {
 	$is_locked = zoombridge_lock( 'zoombridge_making_' . $number );
 	// Before the search: a form that ends in between has stored its number by then, and the search finds it.
 	// phpcs:ignore WordPress.DB.DirectDatabaseQuery -- Locks of other requests; a cache would not show them.
-	$saving   = $wpdb->get_var(
+	$saving = $wpdb->get_var(
 		"SELECT MAX(option_value) FROM {$wpdb->options}
 		WHERE option_name BETWEEN 'zoombridge_saving_0' AND 'zoombridge_saving_A'"
 	);
+	zoombridge_require_read();
 	$existing = zoombridge_find_post( $number );
 	if ( $existing ) {
 		return new WP_Error( 'zoombridge_exists', 'This meeting has a post.', array( 'post' => $existing ) );
@@ -182,11 +183,13 @@ function zoombridge_find_post( string $number ): int {
 		return 0;
 	}
 	// phpcs:disable WordPress.DB -- The IDs are integers. A cache would not show posts of other requests.
-	return (int) $wpdb->get_var(
+	$id = (int) $wpdb->get_var(
 		"SELECT ID FROM {$wpdb->posts} WHERE ID IN ($ids) AND post_type = 'zoom-meetings'
 		ORDER BY CASE WHEN post_status = 'trash' THEN 1 ELSE 0 END, ID LIMIT 1"
 	);
 	// phpcs:enable
+	zoombridge_require_read();
+	return $id;
 }
 
 /**
@@ -225,6 +228,7 @@ function zoombridge_find_posts_with_number( string $number, array $ahead = array
 		)
 	);
 	// phpcs:enable
+	zoombridge_require_read();
 	return array_map( 'intval', array_merge( $known[ $number ] ?? array(), $added ) );
 }
 
@@ -256,11 +260,13 @@ function zoombridge_read_numbers( array $numbers = array() ): array {
 		$places = implode( ',', array_fill( 0, count( $numbers ), '%s' ) );
 		$sql    = $wpdb->prepare( "$sql AND meta_value IN ($places)", array_values( $numbers ) );
 	}
+	$rows = $wpdb->get_results( $sql );
+	// phpcs:enable
+	zoombridge_require_read();
 	$found = array_fill_keys( $numbers, array() );
-	foreach ( $wpdb->get_results( $sql ) as $row ) {
+	foreach ( $rows as $row ) {
 		$found[ $row->meta_value ][] = (int) $row->post_id;
 	}
-	// phpcs:enable
 	return $found;
 }
 

@@ -58,6 +58,7 @@ function zoombridge_sync_read_rows( array $ids ): array {
 		"SELECT * FROM {$wpdb->posts} WHERE ID IN ($list) AND post_type = 'zoom-meetings'",
 		ARRAY_A
 	);
+	zoombridge_require_read();
 	foreach ( $posts as $post ) {
 		$id          = (int) $post['ID'];
 		$rows[ $id ] = array(
@@ -72,6 +73,7 @@ function zoombridge_sync_read_rows( array $ids ): array {
 			OR meta_key LIKE '_vczapi_pro_meeting_%' OR meta_key LIKE '_wp_trash_meta_%'
 		) ORDER BY meta_id"
 	);
+	zoombridge_require_read();
 	// phpcs:enable WordPress.DB
 	foreach ( $metas as $meta ) {
 		$id = (int) $meta->post_id;

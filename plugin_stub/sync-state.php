@@ -52,6 +52,24 @@ function zoombridge_read_option_row( string $name ): ?string {
 }
 
 /**
+ * Ends the operation at work if the last query failed: what could not be read is not taken for what is not there.
+ *
+ * Only in a request of the bridge, which tries again. Others see what WordPress shows where the database fails.
+ *
+ * @since 0.3.0
+ *
+ * @throws RuntimeException If it failed.
+ *
+ * @return void
+ */
+function zoombridge_require_read(): void {
+	global $wpdb;
+	if ( '' !== (string) $wpdb->last_error && zoombridge_is_syncing() ) {
+		throw new RuntimeException( 'The database did not answer: ' . $wpdb->last_error );
+	}
+}
+
+/**
  * Writes a row of the table of options, whether or not there is one of that name.
  *
  * @since 0.2.0

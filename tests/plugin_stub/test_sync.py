@@ -1563,6 +1563,71 @@ class TestNeighbours:
             assert sync.site.php(convert, charset="utf8mb4") == ""
 
 
+def failing(pattern: str) -> str:
+    """Return code of a plugin, with which the queries that a pattern matches fail."""
+    return (
+        f"add_filter( 'query', function ( $query ) {{ return preg_match( '~{pattern}~s', $query ) ?"
+        " 'SELECT nothing FROM nowhere' : $query; } );"
+    )
+
+
+ROWS, METAS = r"SELECT \* FROM \S+ WHERE ID IN", r"SELECT post_id, .* WHERE post_id IN [^)]*\) AND"
+
+
+class TestFailingReads:
+    """What the database does not answer is not taken for what is not there."""
+
+    @pytest.fixture(autouse=True)
+    def _log(self, sync: SyncClient) -> Iterator[None]:
+        yield
+        forget_log(sync.site)
+
+    @pytest.mark.parametrize("pattern", [ROWS, METAS], ids=["rows", "metas"])
+    def test_a_post_is_not_missing(
+        self, sync: SyncClient, neighbour: Neighbour, number: str, pattern: str
+    ) -> None:
+        post = make(sync, number, metas={"set": {"html": "<p>1</p>"}})
+        before = raw(sync, post)
+        neighbour(failing(pattern))
+        for operation in (
+            {"op": "read", "post": post},
+            sync.write(number, post, metas={"set": {"html": "<p>2</p>"}}),
+            sync.target("trash", number, post),
+            sync.target("delete", number, post),
+            {"op": "find", "numbers": [number], "hint": post},
+            {"op": "sweep", "after": post - 1},
+        ):
+            assert sync.send(operation).codes == ["failed"], operation["op"]
+        assert raw(sync, post) == before
+
+    def test_a_meeting_gets_no_second_post(self, sync: SyncClient, neighbour: Neighbour, number: str) -> None:
+        make(sync, number)
+        neighbour(failing("SELECT .*_meeting_zoom_meeting_id"))
+
+        assert sync.send(sync.write(number, title="x"), HELLO).codes == ["failed", "not_tried"]
+        assert sync.send({"op": "find", "numbers": [number]}).codes == ["failed"]
+        count = "global $wpdb; return (int) $wpdb->get_var( $wpdb->prepare( $query, $number ) );"
+        query = "SELECT COUNT(*) FROM wp_postmeta WHERE meta_key LIKE '_meeting_zoom_meeting%%' AND meta_value = %s"
+        assert sync.site.php(count, query=query, number=number) == 1
+
+    def test_pages_are_not_swept_away(self, sync: SyncClient, neighbour: Neighbour, number: str) -> None:
+        post = make(sync, number)
+        neighbour(failing("SELECT DISTINCT p.ID"))
+
+        assert sync.send({"op": "sweep", "after": post - 1}).codes == ["failed"]
+
+    @pytest.mark.parametrize("pattern", [ROWS, METAS], ids=["rows", "metas"])
+    def test_changed_pages_are_not_deleted(
+        self, sync: SyncClient, neighbour: Neighbour, number: str, pattern: str
+    ) -> None:
+        post = make(sync, number)
+        sync.site.php("wp_update_post( array( 'ID' => $post, 'post_title' => 'Ours' ) );", post=post)
+        assert post in [change["post"] for change in sync.send(HELLO).inner["changed"]]
+        neighbour(failing(pattern))
+
+        assert sync.send({"op": "outcome", "n": "0" * 32}).inner["changed"] == []
+
+
 class TestVczapi:
     @pytest.fixture
     def vczapi(self, sync: SyncClient) -> Iterator[WordPress]:
