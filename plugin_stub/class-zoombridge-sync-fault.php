@@ -23,6 +23,14 @@ class Zoombridge_Sync_Fault extends Exception {
 	public $result;
 
 	/**
+	 * Whether no further operation of the message is carried out.
+	 *
+	 * @since 0.3.0
+	 * @var bool
+	 */
+	public $ends_message = false;
+
+	/**
 	 * Creates a fault.
 	 *
 	 * @since 0.2.0

@@ -187,6 +187,9 @@ class Zoombridge_Sync_Run {
 		}
 		$this->add_result( $operation, $result );
 		$this->current = null;
+		if ( isset( $fault ) && $fault->ends_message ) {
+			$this->give_up();
+		}
 	}
 
 	/**

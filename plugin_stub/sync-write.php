@@ -145,19 +145,26 @@ function zoombridge_sync_recorded_metas( array $operation, array $row ): array {
  *
  * @since 0.2.0
  *
- * @param callable      $write  The function. What it has written is undone if it throws an exception.
- * @param callable|null $finish Optional. Called with the post whose row is written, before the end of the transaction.
+ * @throws Zoombridge_Sync_Fault If the database has undone the transaction.
+ *
+ * @param callable      $write   The function. What it has written is undone if it throws an exception.
+ * @param callable|null $finish  Optional. Called with the post whose row is written, before the end of the transaction.
+ * @param int           $post_id Optional. ID of the post, if there is one before. Default 0.
  * @return mixed What the function returns.
  */
-function zoombridge_sync_together( callable $write, ?callable $finish = null ) {
+function zoombridge_sync_together( callable $write, ?callable $finish = null, int $post_id = 0 ) {
 	global $wpdb;
-	$commit = static function ( $new_status = '', $old_status = '', $post = null ) use ( &$commit, $finish ): void {
+	$is_written = false;
+	$commit     = static function ( $new_status = '', $old_status = '', $post = null ) use ( &$commit, $finish ): void {
 		remove_action( 'transition_post_status', $commit, PHP_INT_MIN );
+		zoombridge_sync_require_transaction();
 		if ( $finish && $post ) {
 			$finish( $post );
 		}
 		zoombridge_sync_end_transaction( 'COMMIT' );
+		zoombridge_sync_require_transaction();
 	};
+	zoombridge_sync_require_transaction( true );
 	$wpdb->query( 'START TRANSACTION' ); // phpcs:ignore WordPress.DB.DirectDatabaseQuery
 	zoombridge_sync_is_in_transaction( true );
 	// First of all: no other request takes over the lock before the end, and SQLite waits for its turn only here.
@@ -166,10 +173,42 @@ function zoombridge_sync_together( callable $write, ?callable $finish = null ) {
 	try {
 		$result = $write();
 		$commit();
+		$is_written = true;
 		return $result;
 	} finally {
 		remove_action( 'transition_post_status', $commit, PHP_INT_MIN );
 		zoombridge_sync_end_transaction( 'ROLLBACK' );
+		if ( ! $is_written && $post_id ) {
+			// They may show what is undone, and an object cache that lasts would keep it.
+			wp_cache_delete( $post_id, 'posts' );
+			wp_cache_delete( $post_id, 'post_meta' );
+		}
+	}
+}
+
+/**
+ * Ends the operation at work, and the message, if the database has undone the transaction, or a part of it.
+ *
+ * After a deadlock it undoes all of it, and each row that follows would be written by itself. WordPress hands on no
+ * errors of metas, but keeps a list of all.
+ *
+ * @since 0.3.0
+ *
+ * @throws Zoombridge_Sync_Fault If it has.
+ *
+ * @param bool $begins Optional. Whether the transaction begins now: errors before it do not count. Default false.
+ * @return void
+ */
+function zoombridge_sync_require_transaction( bool $begins = false ): void {
+	static $known = 0;
+	$errors       = (array) ( $GLOBALS['EZSQL_ERROR'] ?? array() );
+	$texts        = $begins ? array() : array_column( array_slice( $errors, $known ), 'error_str' );
+	$known        = count( $errors );
+	foreach ( preg_grep( '/deadlock|try restarting transaction|database is locked/i', $texts ) as $text ) {
+		$fault = new Zoombridge_Sync_Fault( 'busy', 'The database has undone the write: ' . $text );
+
+		$fault->ends_message = true;
+		throw $fault;
 	}
 }
 
@@ -268,7 +307,7 @@ function zoombridge_sync_make( array $operation, int $epoch ): array {
 function zoombridge_sync_insert( array $operation, array $fields, array $metas ): int {
 	$terms        = zoombridge_sync_terms( $operation['terms'] ?? array() );
 	$insert_metas = static function ( $new_status, $old_status, $post ) use ( &$insert_metas, $metas, $terms ): void {
-		if ( 'zoom-meetings' === $post->post_type && 'new' === $old_status ) {
+		if ( $post && 'zoom-meetings' === $post->post_type && 'new' === $old_status ) {
 			remove_action( 'transition_post_status', $insert_metas, PHP_INT_MIN );
 			// Before others see the post: until this operation is recorded, they must not write it.
 			zoombridge_lock( 'zoombridge_writing_' . $post->ID );
@@ -312,6 +351,7 @@ function zoombridge_sync_require_id( $result ): int {
 	if ( ! is_wp_error( $result ) ) {
 		return $result;
 	}
+	zoombridge_sync_require_transaction();
 	if ( in_array( $result->get_error_code(), array( 'db_insert_error', 'db_update_error' ), true ) ) {
 		$text = trim( $result->get_error_message() . ' ' . print_r( $result->get_error_data() ?? '', true ) );
 		throw new Zoombridge_Sync_Fault( 'column', $text );
@@ -484,7 +524,7 @@ function zoombridge_sync_write( array $operation, int $epoch, array $row ): arra
 	};
 	$titles = zoombridge_sync_titles_stored(
 		static function () use ( $change, $fields, $row ): void {
-			zoombridge_sync_together( $change, zoombridge_sync_title_recorder( $fields, $row['ID'] ) );
+			zoombridge_sync_together( $change, zoombridge_sync_title_recorder( $fields, $row['ID'] ), $row['ID'] );
 		}
 	);
 	$row    = zoombridge_sync_record( $operation, $epoch, $row['ID'] );
@@ -760,6 +800,7 @@ function zoombridge_sync_set_metas( int $post_id, array $metas, array $stored ):
 		$is_done = null !== $value && null !== $before
 			&& update_post_meta( $post_id, $key, map_deep( $value, 'wp_slash' ), maybe_unserialize( $before ) );
 		if ( ! $is_done ) {
+			zoombridge_sync_require_transaction();
 			zoombridge_set_meta( $post_id, $key, $value );
 		}
 	}
@@ -769,6 +810,8 @@ function zoombridge_sync_set_metas( int $post_id, array $metas, array $stored ):
  * Writes metas that only this plugin reads, but for those that have their value: a query each, and no hooks of others.
  *
  * @since 0.3.0
+ *
+ * @throws Zoombridge_Sync_Fault If the database refused one: no result of an operation tells of them.
  *
  * @param int   $post_id ID of the post.
  * @param array $metas   Texts by key; null removes the meta.
@@ -788,11 +831,16 @@ function zoombridge_sync_set_private_metas( int $post_id, array $metas, array $s
 			continue;
 		}
 		if ( null === $value ) {
-			$wpdb->delete( $wpdb->postmeta, $where );
+			$is_done = $wpdb->delete( $wpdb->postmeta, $where );
 		} elseif ( null === $before ) {
-			$wpdb->insert( $wpdb->postmeta, $where + array( 'meta_value' => $value ) );
+			$is_done = $wpdb->insert( $wpdb->postmeta, $where + array( 'meta_value' => $value ) );
 		} else {
-			$wpdb->update( $wpdb->postmeta, array( 'meta_value' => $value ), $where );
+			$is_done = $wpdb->update( $wpdb->postmeta, array( 'meta_value' => $value ), $where );
+		}
+		if ( false === $is_done && zoombridge_is_syncing() ) {
+			$error = $wpdb->last_error;
+			zoombridge_sync_require_transaction();
+			throw new Zoombridge_Sync_Fault( 'column', $error, array( 'post' => $post_id ) );
 		}
 	}
 	// phpcs:enable WordPress.DB
@@ -825,6 +873,7 @@ function zoombridge_sync_add_metas( int $post_id, array $metas ): void {
 			} elseif ( null !== $value ) {
 				add_post_meta( $post_id, $key, map_deep( $value, 'wp_slash' ) );
 			}
+			zoombridge_sync_require_transaction();
 		}
 	} finally {
 		remove_action( 'added_post_meta', $notice, PHP_INT_MIN );
@@ -894,7 +943,9 @@ function zoombridge_sync_trash( array $operation, int $epoch, array $row ): arra
 		zoombridge_sync_together(
 			static function () use ( $row, $trash ) {
 				return zoombridge_sync_guard( $row, array( 'post_status' => 'trash' ), $trash );
-			}
+			},
+			null,
+			$row['ID']
 		);
 	}
 	return zoombridge_sync_what_stands( zoombridge_sync_record( $operation, $epoch, $row['ID'] ) );
@@ -940,7 +991,9 @@ function zoombridge_sync_untrash( array $row, string $status ): void {
 		zoombridge_sync_together(
 			static function () use ( $row, $status, $restore ) {
 				return zoombridge_sync_guard( $row, array( 'post_status' => $status ), $restore );
-			}
+			},
+			null,
+			$row['ID']
 		);
 	} finally {
 		remove_filter( 'wp_untrash_post_status', $choose, PHP_INT_MAX );
@@ -965,7 +1018,9 @@ function zoombridge_sync_delete( array $operation, int $epoch, array $row ): arr
 	zoombridge_sync_together(
 		static function () use ( $row ) {
 			return wp_delete_post( $row['ID'], true );
-		}
+		},
+		null,
+		$row['ID']
 	);
 	if ( zoombridge_sync_read_rows( array( $row['ID'] ) ) ) {
 		throw new Zoombridge_Sync_Fault( 'refused', 'The post was not deleted.', zoombridge_sync_what_stands( $row ) );

@@ -1628,6 +1628,109 @@ class TestFailingReads:
         assert sync.send({"op": "outcome", "n": "0" * 32}).inner["changed"] == []
 
 
+class TestUndone:
+    """The database undoes a transaction, after a deadlock all of it: nothing counts as written, and it is tried again."""
+
+    @pytest.fixture
+    def deadlock(self, sync: SyncClient, neighbour: Neighbour) -> Iterator[Callable[[str], None]]:
+        """Lets the database end the transaction at the next statement that a pattern matches, once."""
+        if sync.site.kind == "playground-sqlite":
+            pytest.skip("SQLite has no deadlocks")
+        order = sync.site.directory / "wp-content/deadlock.txt"
+
+        def prepare(pattern: str) -> None:
+            order.touch()
+            neighbour(
+                "add_filter( 'query', function ( $query ) { global $wpdb; $order = WP_CONTENT_DIR . '/deadlock.txt';"
+                f" if ( ! preg_match( '~^{pattern}~s', $query ) || ! file_exists( $order ) ) {{ return $query; }}"
+                " unlink( $order ); mysqli_query( $wpdb->dbh, 'ROLLBACK' );"
+                " return \"SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213, MESSAGE_TEXT ="
+                " 'Deadlock found when trying to get lock; try restarting transaction'\"; } );"
+            )
+
+        yield prepare
+        assert not order.exists(), "no such statement came"
+        forget_log(sync.site)
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE .*_zoombridge_wrote",
+            "UPDATE .*_zoombridge_html",
+            "INSERT .*_meeting_zoom_join_url",
+            "UPDATE .wp_posts",
+            "COMMIT",
+            "UPDATE .*_zoombridge_seq",
+        ],
+    )
+    def test_write(
+        self, sync: SyncClient, deadlock: Callable[[str], None], number: str, statement: str
+    ) -> None:
+        first = {"html": "<p>1</p>", "start_date_utc": "2036-03-24 18:00:00"}
+        then = {
+            "html": "<p>2</p>",
+            "start_date_utc": "2036-03-25 18:00:00",
+            "join_url": "https://zoom.us/j/1",
+        }
+        post = make(sync, number, content="<p>a</p>", metas={"set": first})
+        deadlock(statement)
+        operation = sync.write(number, post, title="New", content="<p>b</p>", metas={"set": then})
+
+        assert sync.send(operation, HELLO).codes == ["busy", "not_tried"]
+        result = sync.send(operation).result
+
+        assert (result["ok"], result["by"], result["own_texts"]) == (True, "bridge", ["title", "content"])
+        assert set(result["took"].values()) == {True}
+        assert raw(sync, post)[1]["_zoombridge_end"] == "2036-03-25 19:00:00"
+        assert sync.send(operation).result["already"] is True
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "INSERT INTO .wp_posts",
+            "INSERT .*_meeting_zoom_meeting_id",
+            "INSERT .*_zoombridge_wrote",
+            "COMMIT",
+        ],
+    )
+    def test_create(
+        self, sync: SyncClient, deadlock: Callable[[str], None], number: str, statement: str
+    ) -> None:
+        deadlock(statement)
+        operation = sync.write(number, title="x", status="publish", metas={"set": {"html": "<p>1</p>"}})
+
+        assert sync.send(operation, HELLO).codes == ["busy", "not_tried"]
+        result = sync.send(operation).result
+
+        assert (result["ok"], result["by"], result["own_texts"]) == (True, "bridge", ["title", "content"])
+        assert posts_of(sync, number) == [1]
+        orphans = """
+            global $wpdb;
+            return $wpdb->get_col( "SELECT DISTINCT m.post_id FROM $wpdb->postmeta m
+                LEFT JOIN $wpdb->posts p ON p.ID = m.post_id WHERE p.ID IS NULL" );
+        """
+        assert sync.site.php(orphans) == []
+
+    def test_is_in_no_cache(self, sync: SyncClient, neighbour: Neighbour, number: str) -> None:
+        """An object cache that lasts would show it to visitors."""
+        post = make(sync, number, metas={"set": {"html": "<p>1</p>"}})
+        neighbour(
+            "add_filter( 'query', function ( $query ) { if ( false !== strpos( $query, '|done' ) ) {"
+            f" $metas = wp_cache_get( {post}, 'post_meta' );"
+            " file_put_contents( WP_CONTENT_DIR . '/cached.txt', wp_json_encode( $metas['_zoombridge_html'] ?? null ) ); }"
+            r" return preg_match( '/^UPDATE `\w+posts` /', $query ) ? 'UPDATE nowhere SET x = 1' : $query; } );"
+        )
+
+        result = sync.send(sync.write(number, post, title="New", metas={"set": {"html": "<p>2</p>"}})).result
+
+        assert result["code"] == "column"
+        assert raw(sync, post)[1]["_zoombridge_html"] == "<p>1</p>"
+        told = sync.site.directory / "wp-content/cached.txt"
+        assert json.loads(told.read_text(encoding="utf-8")) in (None, ["<p>1</p>"])
+        told.unlink()
+        forget_log(sync.site)
+
+
 class TestVczapi:
     @pytest.fixture
     def vczapi(self, sync: SyncClient) -> Iterator[WordPress]:
