@@ -31,10 +31,41 @@ const ZOOMBRIDGE_HIGHEST_STATUS = 599;
  */
 function zoombridge_stored_connection(): ?array {
 	$connection = get_option( 'zoombridge_connection' );
+	if ( false === $connection && zoombridge_has_forgotten_connection() ) {
+		$connection = get_option( 'zoombridge_connection' );
+	}
 	if ( ! is_array( $connection ) || ! isset( $connection['bridge'], $connection['site'], $connection['key'] ) ) {
 		return null;
 	}
 	return $connection;
+}
+
+/**
+ * Whether the database holds a connection that an object cache says is not there. WordPress finds it then.
+ *
+ * WordPress keeps the names of options that are not there as one list. Each request that began before the site was
+ * paired may write that list back, and an object cache that lasts then keeps it.
+ *
+ * @since 0.3.0
+ *
+ * @return bool True if it does, once in a request.
+ */
+function zoombridge_has_forgotten_connection(): bool {
+	global $wpdb;
+	static $is_checked = array();
+	$site_id           = get_current_blog_id();
+	if ( isset( $is_checked[ $site_id ] ) || ! wp_using_ext_object_cache() ) {
+		return false;
+	}
+	$is_checked[ $site_id ] = true;
+	// phpcs:ignore WordPress.DB.DirectDatabaseQuery -- It is the cache that is checked.
+	$found = $wpdb->get_var( "SELECT option_id FROM {$wpdb->options} WHERE option_name = 'zoombridge_connection'" );
+	if ( null === $found ) {
+		return false;
+	}
+	wp_cache_delete( 'notoptions', 'options' );
+	wp_cache_delete( 'zoombridge_connection', 'options' );
+	return true;
 }
 
 /**
@@ -66,7 +97,11 @@ function zoombridge_get_connection(): ?array {
 	}
 	$home = zoombridge_sync_home_hash();
 	if ( ! isset( $connection['home'] ) ) {
-		$connection['home'] = $home;
+		$connection = zoombridge_reread_connection();
+		if ( null === $connection ) {
+			return null;
+		}
+		$connection += array( 'home' => $home );
 		update_option( 'zoombridge_connection', $connection, false );
 	}
 	return $connection['home'] === $home ? $connection : null;

@@ -160,7 +160,7 @@ class Zoombridge_Sync_Run {
 		if ( microtime( true ) > $this->deadline || zoombridge_sync_is_short_of_memory() ) {
 			return false;
 		}
-		return null !== zoombridge_stored_connection() && zoombridge_sync_epoch() <= $this->message['epoch'];
+		return zoombridge_sync_is_current( $this->message );
 	}
 
 	/**

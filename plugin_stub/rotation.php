@@ -39,6 +39,11 @@ function zoombridge_signing_key( array $message, array $connection ): ?string {
  */
 function zoombridge_use_key( string $key ): void {
 	$connection = zoombridge_stored_connection();
+	if ( ( $connection['next']['key'] ?? null ) !== $key ) {
+		return;
+	}
+	// Another request may have used it, or have changed something else.
+	$connection = zoombridge_reread_connection();
 	if ( ( $connection['next']['key'] ?? null ) === $key ) {
 		unset( $connection['next'] );
 		update_option( 'zoombridge_connection', array( 'key' => $key ) + $connection, false );
@@ -58,7 +63,11 @@ function zoombridge_use_key( string $key ): void {
  * @return array The result.
  */
 function zoombridge_sync_rotate( string $bridge_e ): array {
-	$connection = zoombridge_stored_connection();
+	// Operations before this one may have taken a while.
+	$connection = zoombridge_reread_connection();
+	if ( null === $connection ) {
+		throw new Zoombridge_Sync_Fault( 'invalid', 'This site is not paired any more.' );
+	}
 	if ( ( $connection['next']['bridge_e'] ?? null ) === $bridge_e ) {
 		return array( 'e' => $connection['next']['e'] );
 	}

@@ -213,6 +213,27 @@ function zoombridge_sync_epoch(): int {
 }
 
 /**
+ * Whether the bridge of a message is still the one of this site, as the database holds it: WordPress caches options.
+ *
+ * @since 0.3.0
+ *
+ * @param array $message The message.
+ * @return bool False once the pairing has ended, or another bridge has taken over.
+ */
+function zoombridge_sync_is_current( array $message ): bool {
+	global $wpdb;
+	$rows       = $wpdb->get_results(
+		"SELECT option_name, option_value FROM {$wpdb->options}
+		WHERE option_name IN ('zoombridge_connection', 'zoombridge_epoch')",
+		OBJECT_K
+	);
+	$connection = maybe_unserialize( $rows['zoombridge_connection']->option_value ?? '' );
+	$epoch      = (int) ( $rows['zoombridge_epoch']->option_value ?? 0 );
+	$is_paired  = is_array( $connection ) && ( $connection['site'] ?? '' ) === $message['site'];
+	return $is_paired && $epoch <= $message['epoch'];
+}
+
+/**
  * Records how far the operations of a message have come.
  *
  * @since 0.2.0

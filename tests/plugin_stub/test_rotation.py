@@ -9,7 +9,7 @@ import requests
 from core.wordpress import pairing_envelope as envelope
 from tests.plugin_stub.bridge_double import KEY, BridgeDouble, BridgeRequest, BridgeResponse, as_json
 from tests.plugin_stub.conftest import sign_in
-from tests.plugin_stub.pairing import Admin, Notice, stored, unsigned
+from tests.plugin_stub.pairing import Admin, Notice, must_use, stored, unsigned
 from tests.plugin_stub.sync import SyncClient
 from tests.wordpress import WordPress
 
@@ -102,6 +102,25 @@ class TestRotate:
     def test_key_with_which_no_secret_can_be_shared(self, sync: SyncClient, e: object) -> None:
         assert sync.send({"op": "rotate", "e": e}).codes == ["invalid"]
         assert "next" not in (stored(sync.site) or {})
+
+    def test_keeps_what_has_changed_during_the_operations_before_it(self, sync: SyncClient) -> None:
+        """WordPress caches the connection in each process."""
+        accept = """
+            add_action( 'save_post', function () {
+                $connection = array( 'bridge' => 'https://new.example.org' ) + zoombridge_stored_connection();
+                zoombridge_write_option_row( 'zoombridge_connection', serialize( $connection ) );
+            } );
+        """
+        rotation = Rotation(sync)
+        with must_use(sync.site, accept):
+            write = sync.write("7", title="x", status="draft")
+            assert sync.send(write, rotation.operation).codes == ["ok", "ok"]
+
+        connection = stored(sync.site) or {}
+        assert (connection["bridge"], connection["next"]["bridge_e"]) == (
+            "https://new.example.org",
+            rotation.own.public,
+        )
 
     def test_goes_with_the_pairing(self, sync: SyncClient) -> None:
         next_key = Rotation(sync).send()

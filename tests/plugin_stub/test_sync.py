@@ -1204,6 +1204,19 @@ class TestUnpair:
 
         assert raw(sync, post) == before
 
+    def test_nothing_is_done_once_another_request_has_ended_the_pairing(
+        self, sync: SyncClient, neighbour: Neighbour
+    ) -> None:
+        """WordPress caches the connection in each process."""
+        numbers = [str(next(NUMBERS)) for _ in range(2)]
+        neighbour(
+            "add_action( 'save_post', function () { zoombridge_delete_option_row( 'zoombridge_connection' ); } );"
+        )
+
+        answer = sync.send(*(sync.write(each, title="x", status="draft") for each in numbers))
+
+        assert answer.codes == ["ok", "not_tried"]
+
     def test_unpair_that_the_database_refuses_is_told(self, sync: SyncClient, neighbour: Neighbour) -> None:
         neighbour(
             "add_filter( 'query', function ( $sql ) {"
@@ -1466,6 +1479,19 @@ class TestNeighbours:
         assert result["took"] == {"title": True, "html": True}
         row, metas = raw(sync, post)
         assert (row["post_title"], row["post_content"], metas["_zoombridge_html"]) == ("New", "", "<p>2</p>")
+
+    def test_object_cache_that_does_not_know_of_the_pairing(
+        self, sync: SyncClient, neighbour: Neighbour
+    ) -> None:
+        """A request that began before it has written back which options are not there."""
+        neighbour(
+            "wp_using_ext_object_cache( true );"
+            " wp_cache_set( 'notoptions', array( 'zoombridge_connection' => true ), 'options' );"
+        )
+
+        assert sync.send(HELLO).codes == ["ok"]
+        event = requests.post(f"{sync.site.rest_root}vczapi/v1/meeting", data=b"{}", timeout=600)
+        assert (event.status_code, event.json()["code"]) == (503, "zoombridge_unreachable")
 
     def test_lists_cached_before_the_end_of_a_transaction_are_forgotten(
         self, sync: SyncClient, neighbour: Neighbour, number: str
