@@ -185,6 +185,11 @@ function zoombridge_post_pairing( array $entry, array $code, float $timeout ) {
  * @return void
  */
 function zoombridge_handle_pairing_response( array $entry, array $code, $response ): void {
+	// An administrator may have removed or accepted the code meanwhile: the lock holds up other calls only.
+	$current = zoombridge_open_codes( zoombridge_pairing_state() )[ $code['id'] ] ?? null;
+	if ( null === $current ) {
+		return;
+	}
 	$status = is_wp_error( $response ) ? 0 : (int) wp_remote_retrieve_response_code( $response );
 	if ( 200 === $status ) {
 		$body   = wp_remote_retrieve_body( $response );
@@ -194,7 +199,8 @@ function zoombridge_handle_pairing_response( array $entry, array $code, $respons
 		}
 	}
 	$state                         = zoombridge_pairing_state();
-	$state['codes'][ $code['id'] ] = zoombridge_pairing_failure( $code, $response ) + $entry;
+	$accepted                      = array( 'accepted' => $current['accepted'] );
+	$state['codes'][ $code['id'] ] = zoombridge_pairing_failure( $code, $response ) + $accepted + $entry;
 	zoombridge_save_pairing_state( $state );
 }
 

@@ -232,6 +232,41 @@ class TestOtherWays:
         assert (stored(site) or {})["key"] == pairing.key
 
 
+class TestMeanwhile:
+    """What an administrator decides in another tab while the bridge is asked."""
+
+    @pytest.mark.parametrize("is_answered", [True, False])
+    def test_a_code_that_is_removed_stays_so(
+        self, site: WordPress, pairing: PairingBridge, admin: Admin, is_answered: bool
+    ) -> None:
+        def respond(request: BridgeRequest) -> BridgeResponse:
+            site.php("zoombridge_remove_code( $id );", id=pairing.code)
+            return pairing.respond(request) if is_answered else unsigned(500, b"")
+
+        pairing.bridge.respond = respond
+        with code_file(site, pairing.text):
+            assert admin.open() == []
+            let_time_pass(site)
+            assert admin.open() == []
+
+        assert len(pairing.requests) == 1
+        assert stored(site) is None
+
+    def test_a_code_that_is_accepted_stays_so(
+        self, site: WordPress, pairing: PairingBridge, admin: Admin
+    ) -> None:
+        def respond(request: BridgeRequest) -> BridgeResponse:
+            site.php("zoombridge_try_code_again( $id, true );", id=pairing.code)
+            return unsigned(500, b"")
+
+        pairing.bridge.respond = respond
+        with code_file(site, pairing.text):
+            admin.open()
+
+        [entry] = site.php("return zoombridge_pairing_state()['codes'];").values()
+        assert (entry["accepted"], entry["body"] != "") == (True, True)
+
+
 class TestAnswers:
     def test_lost_answer(self, site: WordPress, pairing: PairingBridge, admin: Admin) -> None:
         """The same bytes come again, get the same answer, and give the same key."""
