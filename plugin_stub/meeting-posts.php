@@ -8,6 +8,9 @@
 
 defined( 'ABSPATH' ) || exit;
 
+// Metas get their numbers when they are inserted: those of other requests may appear below the highest one.
+const ZOOMBRIDGE_METAS_UNDER_WAY = 200;
+
 /**
  * Reserves a Zoom meeting number for the post that the current request creates.
  *
@@ -211,8 +214,8 @@ function zoombridge_find_posts_with_number( string $number, array $ahead = array
 	static $last_id = 0;
 
 	++$calls;
-	if ( $ahead || 2 === $calls ) {
-		$last_id = zoombridge_last_meta_id();
+	if ( $ahead || ( 2 === $calls && ! $known ) ) {
+		$last_id = zoombridge_last_meta_id() - ZOOMBRIDGE_METAS_UNDER_WAY;
 		$known   = zoombridge_read_numbers( $ahead );
 		// Without names, all numbers are known.
 		$known += $ahead ? array() : array( '' => array() );

@@ -920,6 +920,29 @@ class TestFind:
         assert metas["_zoombridge_post"] == str(post)
         assert "_zoombridge_made" not in metas
 
+    def test_a_number_that_another_request_commits_late_is_found(self, sync: SyncClient) -> None:
+        """Its meta has a lower number than others that were there before."""
+        found = sync.site.php(
+            """
+            global $wpdb;
+            $post = wp_insert_post( array( 'post_type' => 'zoom-meetings', 'post_title' => 'x' ) );
+            $meta = add_post_meta( $post, 'x', 'x' );
+            add_post_meta( $post, 'y', 'y' );
+            $reads = 0;
+            add_filter( 'query', function ( $query ) use ( &$reads ) {
+                $reads += (int) ( false !== strpos( $query, 'SELECT meta_value, post_id' ) );
+                return $query;
+            } );
+            zoombridge_find_posts_with_number( $number, array( $number ) );
+            zoombridge_find_post( $number );
+            $wpdb->update( $wpdb->postmeta, array( 'meta_key' => '_meeting_zoom_meeting_id', 'meta_value' => $number ),
+                array( 'meta_id' => $meta ) );
+            return array( zoombridge_find_post( $number ) === $post, $reads );
+            """,
+            number=str(next(NUMBERS)),
+        )
+        assert found == [True, 1], "what was read ahead is not read again"
+
     def test_second_post_of_a_number(self, sync: SyncClient, number: str) -> None:
         post = make(sync, number)
         sync.send(sync.target("trash", number, post))
