@@ -127,8 +127,12 @@ function zoombridge_use_zooms_title(): void {
 	$title  = htmlspecialchars( zoombridge_sync_zooms_title( $row ), ENT_NOQUOTES | ENT_HTML5, 'UTF-8' );
 	$fields = array( 'post_title' => zoombridge_encode_for_database( $title ) );
 	$titles = zoombridge_sync_titles_stored(
-		static function () use ( $post_id, $fields ): void {
-			wp_update_post( wp_slash( array( 'ID' => $post_id ) + $fields ) );
+		static function () use ( $row, $fields ): void {
+			$write = static function () use ( $row, $fields ) {
+				return wp_update_post( wp_slash( array( 'ID' => $row['ID'] ) + $fields ) );
+			};
+			// Who may not post unfiltered HTML takes none out of the text by this.
+			zoombridge_sync_guard( $row, $fields, $write );
 		}
 	);
 	zoombridge_sync_record_title( $fields, $titles, zoombridge_sync_post( $post_id ) );

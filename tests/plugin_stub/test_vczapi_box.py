@@ -110,6 +110,33 @@ class TestBox:
 
         assert "https://zoom.us/meeting/7" in box(screens.edit_screen(post))
 
+    def test_giving_the_title_back_leaves_the_text(self, site: WordPress) -> None:
+        """WordPress would take out of it what its author may not write."""
+        connect(site, BRIDGE)
+        sync = SyncClient(site)
+        topic = {"lay_over": {"details": '{"topic": "Tea"}'}}
+        post = sync.send(sync.write("7", title="Tea", status="publish", metas=topic)).result["post"]
+        password_of(site, "ann", "author")
+        text = '<iframe src="https://example.org/"></iframe><p onclick="x()">a</p>'
+        read = "return array( get_post( $post )->post_title, get_post( $post )->post_content );"
+        site.php(
+            """
+            kses_remove_filters();
+            $author = get_user_by( 'login', 'ann' )->ID;
+            wp_update_post( array( 'ID' => $post, 'post_title' => 'Ours', 'post_author' => $author, 'post_content' => $text ) );
+            """,
+            post=post,
+            text=text,
+        )
+        assert site.php(read, post=post) == ["Ours", text]
+        screens = VczapiSite(site)
+        screens.sign_in("ann", "a-password")
+        link = re.search(r'href="([^"]*zoombridge_use_zooms_title[^"]*)"', box(screens.edit_screen(post)))
+        assert link is not None
+
+        assert screens.session.get(link[1], timeout=600).status_code == 200
+        assert site.php(read, post=post) == ["Tea", text]
+
 
 class TestSave:
     def test_by_the_screen(self, vczapi: VczapiSite, write: Callable[..., int]) -> None:
