@@ -120,7 +120,10 @@ function zoombridge_add_dates_to_query( $clauses, $query ) {
 		$clauses['join']  .= zoombridge_join_meta( 'zb_kind', '_vczapi_meeting_type', false );
 		$clauses['where'] .= $wpdb->prepare( ' AND zb_kind.meta_value = %s', $list['kind'] );
 	}
-	$direction          = $list['order'] ?? ( 'past' === $list['which'] ? 'DESC' : 'ASC' );
+	if ( '' === trim( $clauses['groupby'] ) ) {
+		$clauses['groupby'] = "{$wpdb->posts}.ID"; // As of WordPress's own queries of metas, which imports may double.
+	}
+	$direction          = zoombridge_list_direction( $list );
 	$clauses['orderby'] = "zb_start.meta_value $direction, {$wpdb->posts}.ID $direction";
 	if ( $is_archive ) {
 		$is_to_come         = $wpdb->prepare( 'COALESCE(zb_end.meta_value, zb_start.meta_value) > %s', $list['now'] );
@@ -130,6 +133,19 @@ function zoombridge_add_dates_to_query( $clauses, $query ) {
 	return $clauses;
 }
 add_filter( 'posts_clauses', 'zoombridge_add_dates_to_query', 10, 2 );
+
+/**
+ * Returns the direction in which a list is ordered.
+ *
+ * @since 0.3.0
+ *
+ * @param array $list The bounds of the list. Some themes query what scripts of visitors send back.
+ * @return string ASC or DESC.
+ */
+function zoombridge_list_direction( array $list ): string {
+	$order = $list['order'] ?? ( 'past' === $list['which'] ? 'DESC' : 'ASC' );
+	return 'DESC' === $order ? 'DESC' : 'ASC';
+}
 
 /**
  * Returns the SQL that joins a meta to the posts of a query.
