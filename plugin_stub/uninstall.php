@@ -51,6 +51,8 @@ function zoombridge_uninstall_site(): void {
 		$query = "DELETE FROM {$wpdb->options} WHERE option_name LIKE %s";
 		$wpdb->query( $wpdb->prepare( $query, $wpdb->esc_like( $name ) . '%' ) ); // phpcs:ignore WordPress.DB
 	}
+	// An object cache that lasts would keep the settings, and WordPress could not store them again.
+	wp_cache_delete( 'alloptions', 'options' );
 	$query = "SELECT DISTINCT meta_key FROM {$wpdb->postmeta} WHERE meta_key LIKE %s";
 	$query = $wpdb->prepare( $query, $wpdb->esc_like( '_zoombridge_' ) . '%' ); // phpcs:ignore WordPress.DB
 	delete_metadata( 'user', 0, 'zoombridge_dismissed_alerts', '', true );

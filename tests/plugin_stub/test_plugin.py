@@ -173,12 +173,14 @@ class TestUninstall:
         )
         left = paired.php(
             """
+            update_option( 'zoombridge_editor', 'classic' );
             define( 'WP_UNINSTALL_PLUGIN', $plugin );
             require WP_PLUGIN_DIR . '/meetings-bridge-for-zoom/uninstall.php';
             global $wpdb;
             $options = "SELECT option_name FROM $wpdb->options WHERE option_name LIKE '%zoombridge%'";
             return array(
                 'options' => $wpdb->get_col( $options ),
+                'cached' => get_option( 'zoombridge_editor' ),
                 'metas' => array_keys( get_post_meta( $post ) ),
                 'title' => get_the_title( $post ),
             );
@@ -187,7 +189,7 @@ class TestUninstall:
             post=post,
         )
 
-        assert left["options"] == []
+        assert (left["options"], left["cached"]) == ([], False)
         assert not [key for key in left["metas"] if "zoombridge" in key]
         assert "_meeting_zoom_meeting_id" in left["metas"]
         assert left["title"] == "A meeting"
