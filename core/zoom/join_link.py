@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote_plus, urlsplit, urlunsplit
+from urllib.parse import unquote, unquote_plus, urlsplit, urlunsplit
 
 _PART_OF_LINK = re.compile(r"://|zoom\.us/|[?&]pwd=", re.IGNORECASE)
 _SHORTEST_PASSCODE = 4  # shorter ones are parts of dates and numbers as often as not
-_JOIN_LINK = re.compile(r"zoom(?:gov)?\.(?:us|com|com\.cn|de)/(?:j|my|s|w|wc)/|[?&]pwd=", re.IGNORECASE)
-_START_LINK = re.compile(r"[?&]zak=", re.IGNORECASE)
+_JOIN_LINK = re.compile(
+    r"zoom(?:gov)?\.(?:us|com|com\.cn|de)/(?:j|my|s|w|wc)/|zoom(?:mtg|us)://|[?&;#]pwd=", re.IGNORECASE
+)
+_START_LINK = re.compile(r"[?&;#]zak=", re.IGNORECASE)
+_REGISTRANT_KEY = re.compile(r"[?&;#]tk=", re.IGNORECASE)  # a registrant's own link joins under that name
+# Links inside the parameters of other links, as mail programs and search engines make them.
+_MOST_WRAPPERS = 3
 # Zoom's invitation: "+13462487799,,81234567890#,,,,*556677# US". Telephones need digits, so it may be a passcode of its own.
 _TELEPHONE_PASSCODE = re.compile(r"\*(\d{4,10})#")
 _CODE = re.compile(r"(?<![\w=])\d{4,10}(?!\w)")
@@ -34,7 +39,8 @@ def public_text(
 
     `show_link` keeps Zoom's join links, `link_passcode` the passcode inside them, `show_passcode` the passcode as a word,
     that for telephones included.
-    Links that start the meeting as its host are always removed. Spaces and line breaks stay.
+    Links that start the meeting as its host, or join it as one of its registrants, are always removed. Spaces and line
+    breaks stay.
     """
     # Word by word, for the same reason as above.
     words = [
@@ -51,13 +57,18 @@ def public_text(
 
 
 def _public_word(word: str, passcode: str, show_link: bool, link_passcode: bool) -> str:
-    if _START_LINK.search(word):
+    told = word
+    for _ in range(_MOST_WRAPPERS):
+        told = unquote(told)
+    if _START_LINK.search(told):
         return ""
-    if not _JOIN_LINK.search(word):
+    if not _JOIN_LINK.search(told):
         return word
-    if not show_link:
+    if not show_link or _REGISTRANT_KEY.search(told):
         return ""
-    return word if link_passcode else without_passcode(word, passcode)
+    if link_passcode:
+        return word
+    return without_passcode(word, passcode) if _JOIN_LINK.search(word) else ""
 
 
 def starts_meeting(url: str) -> bool:

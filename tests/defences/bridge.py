@@ -698,9 +698,17 @@ OF_BRIDGE = (
         "a start link in a text is removed",
         _SHOWN,
         "core/zoom/join_link.py",
-        '    if _START_LINK.search(word):\n        return ""\n',
+        '    if _START_LINK.search(told):\n        return ""\n',
         "",
         ("core/zoom/test_join_link.py::test_a_link_to_start_a_meeting_is_shown_to_nobody",),
+    ),
+    Defence(
+        "a registrant's own link in a text is removed",
+        _SHOWN,
+        "core/zoom/join_link.py",
+        " or _REGISTRANT_KEY.search(told)",
+        "",
+        ("core/zoom/test_join_link.py::test_a_link_of_one_registrant_is_shown_to_nobody",),
     ),
     Defence(
         "a start link in another field is not stored",

@@ -1,5 +1,7 @@
 """Links and passcodes in texts, and links without their passcodes."""
 
+from urllib.parse import quote
+
 import pytest
 
 from core.zoom.join_link import public_text, without_links, without_passcode
@@ -58,9 +60,53 @@ def test_a_pasted_invitation_shows_what_visitors_may_see(
     assert text == expected
 
 
-def test_a_link_to_start_a_meeting_is_shown_to_nobody() -> None:
-    text = "Start: https://us02web.zoom.us/s/1?zak=key now"
-    assert public_text(text, "", show_link=True, link_passcode=True, show_passcode=True) == "Start:  now"
+WRAPPED = "https://eur01.safelinks.protection.outlook.com/?url=https%3A%2F%2Fzoom.us%2F"
+
+
+def seen_by_all(text: str) -> str:
+    """Return what visitors read where the rules hide neither link nor passcode."""
+    return public_text(text, "", show_link=True, link_passcode=True, show_passcode=True)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://us02web.zoom.us/s/1?zak=key",
+        "https://us02web.zoom.us/s/1?x=1&amp;zak=key",
+        "https://us02web.zoom.us/s/1#zak=key",
+        f"{WRAPPED}s%2F1%3Fzak%3Dkey&data=1",
+    ],
+)
+def test_a_link_to_start_a_meeting_is_shown_to_nobody(link: str) -> None:
+    assert seen_by_all(f"Start: {link} now") == "Start:  now"
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://zoom.us/w/1?tk=key.DQ&pwd=abc",
+        "https://zoom.us/w/1?pwd=abc&amp;TK=key.DQ",
+        f"{WRAPPED}w%2F1%3Ftk%3Dkey&data=1",
+        f"https://example.org/?to={quote(WRAPPED)}w%252F1%253Ftk%253Dkey",
+        "zoommtg://zoom.us/join?confno=1&tk=key",
+    ],
+)
+def test_a_link_of_one_registrant_is_shown_to_nobody(link: str) -> None:
+    assert seen_by_all(f"Join: {link} now") == "Join:  now"
+
+
+def test_a_link_elsewhere_may_have_a_parameter_of_that_name() -> None:
+    text = "Notes: https://example.org/?tk=1&x=50%25"
+    assert public_text(text, "", show_link=False, link_passcode=False, show_passcode=False) == text
+
+
+@pytest.mark.parametrize("link", [f"{WRAPPED}j%2F1%3Fpwd%3Dabc&data=1", "zoomus://zoom.us/join?confno=1"])
+def test_a_join_link_is_hidden_whatever_holds_it(link: str) -> None:
+    for show_link in (True, False):
+        shown = public_text(link, "", show_link=show_link, link_passcode=True, show_passcode=True)
+        assert shown == (link if show_link else "")
+    hidden = public_text(link, "", show_link=True, link_passcode=False, show_passcode=False)
+    assert "pwd" not in hidden
 
 
 def test_a_passcode_for_telephones_is_one() -> None:
@@ -80,6 +126,6 @@ def test_a_passcode_for_telephones_is_one() -> None:
 
 
 @pytest.mark.timeout(30)
-@pytest.mark.parametrize("sign", ["a", "?pwd", "zoom.us/j/", "*12345#"])
+@pytest.mark.parametrize("sign", ["a", "?pwd", "zoom.us/j/", "*12345#", "%25"])
 def test_half_a_megabyte_of_a_pasted_text_takes_no_minutes(sign: str) -> None:
     public_text(sign * LONG, "s3cr3t", show_link=False, link_passcode=False, show_passcode=False)
