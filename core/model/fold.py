@@ -79,6 +79,11 @@ class Change:
     host_ids: Mapping[str, str] = field(default_factory=dict)
 
 
+_OF_FIELDS = frozenset({"created", "updated", "converted_to_webinar", "converted_to_meeting"})
+# The events after which a meeting exists, or does not, for the account that sent them.
+OF_LIFE = _OF_FIELDS | {"recovered", "started"}
+OF_DEATH = frozenset({"deleted", "permanently_deleted"})
+
 _OTHER_CLOCK_MILLISECONDS = 3_600_000  # how much earlier than its creation an event of a meeting may seem
 _SAME_CREATION_SECONDS = 60  # difference between the creation times of REST and of the event
 
@@ -147,7 +152,32 @@ def apply(meeting: Meeting, change: Change) -> Meeting:
     step = _STEPS[_verb(envelope.event) if envelope.event != SNAPSHOT else SNAPSHOT]
     kind = _kind(envelope, meeting.kind)
     after = step(replace(meeting, kind=kind), envelope)
-    return replace(after, last=change.position, deleted_at=_deleted_at(meeting, after, change))
+    at = max(change.position.at, 0)
+    # A deletion of what is deleted, such as that for good weeks later, says nothing new.
+    is_again = _verb(envelope.event) in OF_DEATH and meeting.state is not MeetingState.SCHEDULED
+    return replace(
+        after,
+        last=change.position,
+        deleted_at=_deleted_at(meeting, after, change),
+        told_at=at if tells_fields(envelope) else meeting.told_at,
+        owned_at=at if tells_of_meeting(envelope) and not is_again else meeting.owned_at,
+    )
+
+
+def is_gone(envelope: Envelope) -> bool:
+    """Tell whether an answer over REST says that the account does not have the meeting any more."""
+    return envelope.event == SNAPSHOT and envelope.payload.operation == GONE
+
+
+def tells_fields(envelope: Envelope) -> bool:
+    """Tell whether an event replaces what is known; all others add what is unknown."""
+    return _verb(envelope.event) in _OF_FIELDS or (envelope.event == SNAPSHOT and not is_gone(envelope))
+
+
+def tells_of_meeting(envelope: Envelope) -> bool:
+    """Tell whether an event says that the meeting exists or was deleted, and not what became of it in the past."""
+    verb = _verb(envelope.event)
+    return verb in OF_LIFE or verb in OF_DEATH or tells_fields(envelope)
 
 
 def _deleted_at(before: Meeting, after: Meeting, change: Change) -> int:
@@ -320,11 +350,8 @@ def _moves_dates(meeting: Meeting, given: Mapping[str, Any]) -> bool:
     """Tell whether an update without occurrences changes the start or the rule of a series."""
     if not meeting.is_series:
         return False
-    rule = given.get("recurrence", {})
-    has_new_rule = any(meeting.recurrence.get(key) != value for key, value in rule.items())
-    return has_new_rule or given.get("start_time", meeting.object.get("start_time")) != meeting.object.get(
-        "start_time"
-    )
+    start = meeting.object.get("start_time")
+    return _has_new_rule(meeting.object, given) or given.get("start_time", start) != start
 
 
 def _converted(meeting: Meeting, envelope: Envelope) -> Meeting:
@@ -372,17 +399,26 @@ def _names_one_occurrence(envelope: Envelope, given: Mapping[str, Any], known: M
     Zoom sends `scope` with ordinary meetings as well. Without it, an update that leaves some known occurrences unnamed,
     both in the new and in the replaced values, is about the others alone, unless it changes the series' rule.
     """
-    occurrences = {_id(item) for item in _items(known.object)}
-    if not known.is_series or not occurrences:
+    is_series = known.is_series or known.type is None  # only series have occurrences
+    if not is_series or not _items(known.object):
         return False
     if envelope.payload.scope in _EXTENTS:
         return envelope.payload.scope == "single" and bool(_items(given) or _OF_THE_SCHEDULE & given.keys())
+    return _leaves_others(known.object, given, _vanished(envelope, given))
+
+
+def _leaves_others(known: Mapping[str, Any], given: Mapping[str, Any], gone: Collection[str] = ()) -> bool:
+    """Tell whether a list names only some occurrences of a known series; `gone` are those that it no longer has."""
+    occurrences = {_id(item) for item in _items(known)}
     named = {_id(item) for item in _items(given)}
-    rule = given.get("recurrence", {})
-    has_new_rule = any(known.recurrence.get(key) != value for key, value in rule.items())
     if len(named) > 1 and not named & occurrences:
         return False  # a moved series, whose occurrences have new ids
-    return bool(named) and not has_new_rule and bool(occurrences - named - _vanished(envelope, given))
+    return bool(named) and not _has_new_rule(known, given) and bool(occurrences - named - set(gone))
+
+
+def _has_new_rule(known: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+    rule = known.get("recurrence", {})
+    return any(rule.get(key) != value for key, value in given.get("recurrence", {}).items())
 
 
 def _old_object(envelope: Envelope) -> Mapping[str, Any]:
@@ -397,7 +433,7 @@ def _deleted(meeting: Meeting, envelope: Envelope) -> Meeting:
     `single` without occurrences of a series deletes an occurrence that is not named: the series stays until an answer
     over REST tells which. Where the type is unknown the meeting is deleted until an answer tells otherwise.
     """
-    if _names_single_occurrences(meeting, envelope):
+    if names_single_occurrences(meeting, envelope):
         return _mark(meeting, envelope, "deleted")
     if _leaves_the_date_open(meeting, envelope):
         return replace(_fill(meeting, envelope), doubt=Doubt.DELETED_WITHOUT_DATES)
@@ -410,7 +446,7 @@ def _deleted(meeting: Meeting, envelope: Envelope) -> Meeting:
 
 
 def _recovered(meeting: Meeting, envelope: Envelope) -> Meeting:
-    if _names_single_occurrences(meeting, envelope):
+    if names_single_occurrences(meeting, envelope):
         return _mark(meeting, envelope, "available")
     if (
         meeting.created
@@ -422,7 +458,7 @@ def _recovered(meeting: Meeting, envelope: Envelope) -> Meeting:
 
 
 def _permanently_deleted(meeting: Meeting, envelope: Envelope) -> Meeting:
-    if _names_single_occurrences(meeting, envelope):
+    if names_single_occurrences(meeting, envelope):
         return _mark(meeting, envelope, "deleted")
     if meeting.state is MeetingState.SCHEDULED and _leaves_the_date_open(meeting, envelope):
         return replace(_fill(meeting, envelope), doubt=Doubt.DELETED_WITHOUT_DATES)
@@ -449,7 +485,7 @@ def _snapshot(meeting: Meeting, envelope: Envelope) -> Meeting:
         with_room = replace(meeting, object={**meeting.object, **of_room}, instances=instances)
         return replace(with_link_of(with_room, meeting, of_room), doubt=meeting.doubt)
     meeting = shared_number.switch_to(meeting, shared_number.uuid_of(given))
-    known = {key: meeting.object[key] for key in _never_missing(meeting, given) & meeting.object.keys()}
+    known = {key: meeting.object[key] for key in never_missing(meeting, given) & meeting.object.keys()}
     answered = replace(
         meeting,
         object={**known, **given},
@@ -470,7 +506,7 @@ def _is_of_room(meeting: Meeting, given: Mapping[str, Any]) -> bool:
     return is_of_meeting and given.get("type") == PERSONAL_ROOM
 
 
-def _never_missing(meeting: Meeting, given: Mapping[str, Any]) -> frozenset[str]:
+def never_missing(meeting: Meeting, given: Mapping[str, Any]) -> frozenset[str]:
     """Return the fields that an answer over REST always has, so that one that lacks them does not tell them."""
     zoom_type = given.get("type", meeting.type)
     if zoom_type != meeting.type or zoom_type in (*WITHOUT_FIXED_TIME, INSTANT, PERSONAL_ROOM):
@@ -559,7 +595,7 @@ _STEPS: dict[str, Callable[[Meeting, Envelope], Meeting]] = {
 }
 
 
-def _names_single_occurrences(meeting: Meeting, envelope: Envelope) -> bool:
+def names_single_occurrences(meeting: Meeting, envelope: Envelope) -> bool:
     """Tell whether only the named occurrences are meant.
 
     `operation` is `single` for an ordinary meeting too, and `occurrences` may come with a whole series, so
@@ -582,8 +618,12 @@ def _leaves_the_date_open(meeting: Meeting, envelope: Envelope) -> bool:
 
 
 def _is_series(meeting: Meeting, given: Mapping[str, Any]) -> bool:
-    """Tell whether a meeting is a series, by what is known or by an event: one of them may be outdated."""
-    return meeting.is_series or given.get("type") in RECURRING_FIXED
+    """Tell whether a meeting is a series, by what is known or by an event: one of them may be outdated.
+
+    Where neither tells the type, it is one where the event names occurrences.
+    """
+    told = given.get("type", meeting.type)
+    return meeting.is_series or told in RECURRING_FIXED or (told is None and bool(_items(given)))
 
 
 def _mark(meeting: Meeting, envelope: Envelope, status: str) -> Meeting:
@@ -647,6 +687,23 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(below.get("recurrence"), dict) and isinstance(above.get("recurrence"), dict):
         merged["recurrence"] = _merge_recurrence(below["recurrence"], above["recurrence"])
     return merged
+
+
+def lay_over(known: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge two objects as `merge` does, where `told` may name some of the known occurrences only."""
+    merged = merge(known, told)
+    if _items(known) and _items(told):
+        is_partial = _leaves_others(known, told)
+        merged["occurrences"] = _with_occurrences(known, told) if is_partial else _filled(_items(told), known)
+    return merged
+
+
+def lay_under(known: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge two objects, of which `told` holds changes alone: values of `known` stay, but for occurrences that it names."""
+    merged = merge(told, known)
+    ids = {_id(item) for item in _items(known)}
+    named = [item for item in _items(told) if _id(item) in ids]
+    return merged | {"occurrences": _with_occurrences(known, {"occurrences": named})} if named else merged
 
 
 def _merge_recurrence(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,23 +11,31 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from core.model.fold import GONE, SNAPSHOT, apply, merge, with_link_of
+from core.model.fold import (
+    OF_DEATH,
+    OF_LIFE,
+    SNAPSHOT,
+    apply,
+    is_gone,
+    lay_over,
+    lay_under,
+    names_single_occurrences,
+    never_missing,
+    tells_of_meeting,
+    with_link_of,
+)
 from core.model.host_events import HOST_EVENTS
 from core.model.meeting import PERSONAL_ROOM, Meeting, MeetingState
 from core.model.shared_number import of_room
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
 
     from core.model.fold import Change
 
 _OWN = "site:"  # no id of Zoom's has a colon
 _DELETED = (MeetingState.DELETED, MeetingState.PERMANENTLY_DELETED)
-# Events after which a meeting exists, for the account that sent them.
-_OF_LIFE = frozenset(
-    {"created", "updated", "converted_to_webinar", "converted_to_meeting", "recovered", "started"}
-)
-_OF_DEATH = frozenset({"deleted", "permanently_deleted"})
 # The places of events at one moment: see `core.model.fold.position`.
 _RANK_OF_SNAPSHOTS = 6
 _FIRST_RANK_OF_THE_PAST = 8  # ends, registrations, recordings and changes of the host
@@ -88,7 +96,7 @@ def _fold(
     for account_id, item in _in_order(records):
         if isinstance(item, Meeting):
             meeting = _with_base(meeting, item)
-            deleted_by = account_id if meeting.state in _DELETED else ""
+            deleted_by = meeting.account_id if meeting.state in _DELETED else ""
             emptied |= {account_id} if item.state in _DELETED else set()
         elif (
             meeting is not None
@@ -98,13 +106,13 @@ def _fold(
             meeting = replace(meeting, last=item.position)
         else:
             meeting = _with_change(meeting or Meeting(account_id, number), account_id, item, deleted_by)
-            if _is_gone(item) or (_verb(item) in _OF_DEATH and meeting.state in _DELETED):
+            if is_gone(item.envelope) or (_verb(item) in OF_DEATH and meeting.state in _DELETED):
                 emptied.add(account_id)
-            elif _verb(item) in _OF_LIFE or item.envelope.event == SNAPSHOT:
+            elif _verb(item) in OF_LIFE or item.envelope.event == SNAPSHOT:
                 emptied.discard(account_id)
             if meeting.state not in _DELETED:
                 deleted_by = ""
-            elif _verb(item) in _OF_DEATH or not deleted_by:
+            elif _verb(item) in OF_DEATH or not deleted_by:
                 deleted_by = account_id
         yield meeting, (account_id, item)
 
@@ -125,33 +133,60 @@ def _in_order(records: Sequence[Record]) -> list[tuple[str, Meeting | Change]]:
 
 
 def _with_base(meeting: Meeting | None, base: Meeting) -> Meeting:
-    """Lay what an account's dropped events made over what others told before the last of them.
+    """Merge what an account's dropped events made with what others told before the last of them.
 
-    Or under it, where that last one was of the past of the meeting.
+    Its owner, and whether it exists, are as told last, and so are its fields: an account that lost the meeting may tell of
+    its deletion or of its past after the other one has changed it.
     """
     if meeting is None:
         return base
-    is_absent = base.last.rank == _RANK_OF_SNAPSHOTS and base.state in _DELETED
-    # What was deleted for good had been deleted before, perhaps before another account told of the meeting.
-    is_of_trash = base.state is MeetingState.PERMANENTLY_DELETED and meeting.state not in _DELETED
-    if is_absent or is_of_trash or base.last.rank >= _FIRST_RANK_OF_THE_PAST:
-        below, above = base, meeting
-    else:
-        below, above = meeting, base
-    told = above.object
-    if above.type == PERSONAL_ROOM and below.type not in (None, PERSONAL_ROOM):
-        told = of_room(told)  # topic and type of the room are not those of a meeting scheduled in it
+    (told, owned), (base_told, base_owned) = _when_told(meeting), _when_told(base)
+    below, above = (meeting, base) if owned <= base_owned else (base, meeting)
+    older, newer = (meeting, base) if told <= base_told else (base, meeting)
+    # Topic and type of the room are not those of a meeting scheduled in it.
+    is_of_room = newer.type == PERSONAL_ROOM and older.type not in (None, PERSONAL_ROOM)
+    given = {**of_room(newer.object), "pmi": newer.number} if is_of_room else newer.object
     merged = replace(
         above,
-        object=above.object if above.created else merge(below.object, told),
+        object=_merged(older, newer, given),
         last=base.last,
         created=below.created or above.created,
         recovered=above.recovered or (below.state in _DELETED and above.state not in _DELETED),
-        instances={**below.instances, **above.instances},
+        instances=_united(below.instances, above.instances),
         recordings={**below.recordings, **above.recordings},
         registrants={**below.registrants, **above.registrants},
+        told_at=max(told, base_told, 0),
+        owned_at=max(owned, base_owned, 0),
     )
-    return with_link_of(merged, below, told)
+    return with_link_of(merged, older, given)
+
+
+def _united(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge instances: one may have started in one account and ended in the other."""
+    return {uuid: {**below.get(uuid, {}), **above.get(uuid, {})} for uuid in {**below, **above}}
+
+
+def _merged(older: Meeting, newer: Meeting, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Merge what two accounts told; `given` is what the newer one told of the meeting, or of its room alone."""
+    if not newer.created or given is not newer.object:
+        return lay_over(older.object, given)
+    if older.created:
+        kept = never_missing(older, newer.object) & older.object.keys()
+        return {**{key: older.object[key] for key in kept}, **newer.object}
+    return lay_under(newer.object, older.object)
+
+
+def _when_told(meeting: Meeting) -> tuple[int, int]:
+    """Return when the fields of a meeting were told last, and when that it exists or was deleted.
+
+    Of states that an earlier version has stored neither is known. It is taken for the time of the last event then, unless
+    that was of the past, or of a trash: what was deleted for good had been deleted before.
+    """
+    is_absent = meeting.last.rank == _RANK_OF_SNAPSHOTS and meeting.state in _DELETED
+    is_of_trash = meeting.state is MeetingState.PERMANENTLY_DELETED
+    is_of_past = is_absent or is_of_trash or meeting.last.rank >= _FIRST_RANK_OF_THE_PAST
+    assumed = -1 if is_of_past else meeting.last.at
+    return meeting.told_at or assumed, meeting.owned_at or assumed
 
 
 def _with_change(meeting: Meeting, account_id: str, change: Change, deleted_by: str) -> Meeting:
@@ -160,7 +195,8 @@ def _with_change(meeting: Meeting, account_id: str, change: Change, deleted_by: 
     if is_others and _is_absence(change):
         # The account does not have the meeting any more. That says nothing of the one that told of it last.
         return replace(meeting, last=change.position)
-    if meeting.state in _DELETED and deleted_by != account_id and _verb(change) in _OF_LIFE:
+    is_of_date = _verb(change) in OF_DEATH and names_single_occurrences(meeting, change.envelope)
+    if meeting.state in _DELETED and deleted_by != account_id and (_verb(change) in OF_LIFE or is_of_date):
         # The account that had the meeting before deleted it there.
         meeting = replace(meeting, state=MeetingState.SCHEDULED, recovered=True)
     if is_others and _verb(change) == "created" and not (is_own(account_id) or is_own(meeting.account_id)):
@@ -168,7 +204,12 @@ def _with_change(meeting: Meeting, account_id: str, change: Change, deleted_by: 
         without_uuid = {key: value for key, value in meeting.object.items() if key != "uuid"}
         meeting = replace(meeting, created=True, object=without_uuid, others={})
     applied = apply(meeting, change)
-    return replace(applied, account_id=account_id) if is_others and _tells_of_meeting(change) else applied
+    # Recordings and registrations may be of its past in another account.
+    return (
+        replace(applied, account_id=account_id)
+        if is_others and tells_of_meeting(change.envelope)
+        else applied
+    )
 
 
 def _is_of_trash(change: Change, account_id: str, emptied: set[str]) -> bool:
@@ -178,16 +219,7 @@ def _is_of_trash(change: Change, account_id: str, emptied: set[str]) -> bool:
 
 def _is_absence(change: Change) -> bool:
     """Whether a change only says that an account does not have the meeting, or its host, any more."""
-    return _is_gone(change) or change.envelope.event in HOST_EVENTS
-
-
-def _is_gone(change: Change) -> bool:
-    return change.envelope.event == SNAPSHOT and change.envelope.payload.operation == GONE
-
-
-def _tells_of_meeting(change: Change) -> bool:
-    """Whether a change is of the meeting itself: recordings and registrations may be of its past in another account."""
-    return change.envelope.event == SNAPSHOT or _verb(change) in _OF_LIFE | _OF_DEATH
+    return is_gone(change.envelope) or change.envelope.event in HOST_EVENTS
 
 
 def _verb(change: Change) -> str:

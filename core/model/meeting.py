@@ -105,7 +105,8 @@ class Meeting:
     version has not stored it. `instances` and `recordings` are keyed by the uuid of the instance (see
     `core.model.instances`), `registrants` holds the status of each registrant (see `core.model.instance_events`).
     `doubt` asks for a reading over REST. `others` are further meetings under the same number (see
-    `core.model.shared_number`).
+    `core.model.shared_number`). `told_at` is when its fields were told last, and `owned_at` when it was told last that it
+    exists or was deleted (Unix milliseconds, UTC; 0: never, or stored by an earlier version): see `core.model.identity`.
     """
 
     account_id: str
@@ -122,6 +123,8 @@ class Meeting:
     registrants: Mapping[str, str] = field(default_factory=dict)
     doubt: Doubt = Doubt.NONE
     others: Mapping[str, Any] = field(default_factory=dict)
+    told_at: int = field(default=0, compare=False)
+    owned_at: int = field(default=0, compare=False)
 
     @property
     def topic(self) -> str:

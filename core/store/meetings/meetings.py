@@ -94,7 +94,9 @@ def save_base(connection: Connection, sealer: Sealer, meeting: Meeting) -> None:
     connection.execute(statement.on_conflict_do_update(index_elements=["account_id", "number"], set_=state))
 
 
-_SEALED = ("object", "deleted_at", "instances", "recordings", "registrants", "others")
+_SEALED = (
+    "object", "deleted_at", "instances", "recordings", "registrants", "others", "told_at", "owned_at",
+)  # fmt: skip
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 # Made once: SQLAlchemy takes longer to build a statement than SQLite to run it.
@@ -147,6 +149,8 @@ def from_row(row: Any, sealer: Sealer) -> Meeting:
         registrants=told.get("registrants", {}),
         doubt=Doubt(row.doubt),
         others=told.get("others", {}),
+        told_at=told.get("told_at", 0),
+        owned_at=told.get("owned_at", 0),
     )
 
 

@@ -326,6 +326,10 @@ class TestSingleOccurrences:
         assert statuses(meeting) == {"1": True, "2": True, "3": True}
         assert not meeting.recovered
 
+    def test_changed_one_after_another_are_kept_where_the_series_is_unknown(self) -> None:
+        told = [updated(at, scope="single", occurrences=[DATES[at - 2]]) for at in (2, 3)]
+        assert statuses(folded(*told)) == {"1": True, "2": True}
+
     def test_deleted_for_good_are_shown_as_cancelled(self) -> None:
         gone = said("permanently_deleted", 2, operation="single", type=8, occurrences=[DATES[2]])
         assert statuses(folded(series(), gone)) == {"1": True, "2": True, "3": False}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -26,6 +27,16 @@ CHOIR: dict[str, Any] = {
     "join_url": f"https://zoom.us/j/{NUMBER}?pwd=old",
     "host_id": "anna",
 }
+WEEKS = [
+    {
+        "occurrence_id": str(place),
+        "start_time": f"2026-12-{day:02}T18:00:00Z",
+        "duration": 60,
+        "status": "available",
+    }
+    for place, day in enumerate((1, 8, 15, 22))
+]
+SERIES = CHOIR | {"type": 8, "occurrences": WEEKS}
 MOVED: dict[str, Any] = {"topic": "In the new account", "start_time": "2026-12-09T18:00:00Z"}
 
 
@@ -159,15 +170,118 @@ class TestFoldRecords:
             meeting = shown(*every, upto=upto)
             assert (meeting.account_id, meeting.object) == (whole.account_id, whole.object)
 
+    @pytest.mark.parametrize(
+        "past",
+        [
+            [sent("ended", 5, B, start_time="2026-12-01T18:00:00Z", uuid="u")],
+            [sent("registration_created", 5, B, registrant={"id": "r"})],
+            [sent("deleted", 5, A)],
+            [sent("deleted", 5, A), sent("permanently_deleted", 6, A)],
+            [sent("started", 5, A, uuid="u")],
+            [sent("deleted", 5, A), sent("recovered", 6, A)],
+            [sent("deleted", 5, A), sent("updated", 6, B, duration=90)],
+            [gone(5, A), sent("ended", 6, A, start_time="2026-12-01T18:00:00Z", uuid="u")],
+            [sent("deleted", 5, A), sent("ended", 6, A, start_time="2026-12-01T18:00:00Z", uuid="u")],
+        ],
+    )
+    @pytest.mark.parametrize("name", ["updated", "created"])
+    @pytest.mark.parametrize("upto", range(7))
+    def test_what_the_new_account_told_stays(
+        self, name: str, past: list[tuple[str, Change]], upto: int
+    ) -> None:
+        """Whatever either account tells of the past, or the old one of its trash, brings no old value back."""
+        new = MOVED | {"password": "9", "join_url": f"https://zoom.us/j/{NUMBER}?pwd=new"}
+        told = sent(name, 2, B, **(CHOIR | new if name == "created" else new))
+        every = [sent("created", 1, A, **CHOIR), told, sent("updated", 3, B, topic="Renamed"), *past]
+        whole, meeting = shown(*every), shown(*every, upto=upto)
+        assert (meeting.object, meeting.state) == (whole.object, whole.state)
+        assert {key: meeting.object[key] for key in new} == new | {"topic": "Renamed"}
+        assert meeting.account_id == whole.account_id
+
+    @pytest.mark.parametrize("upto", range(6))
+    def test_an_occurrence_of_another_account_leaves_the_others(self, upto: int) -> None:
+        """Once the log has dropped the events, a record that holds one occurrence is not the whole series."""
+        moved = {**WEEKS[2], "start_time": "2026-12-16T18:00:00Z"}
+        every = [
+            sent("created", 1, A, **SERIES),
+            sent("deleted", 2, B, type=8, occurrences=[WEEKS[1]], payload={"operation": "single"}),
+            sent("updated", 3, B, occurrences=[moved], payload={"scope": "single"}),
+            sent("updated", 4, A, topic="Renamed"),
+            sent("deleted", 5, B, occurrences=[WEEKS[3]], payload={"operation": "single"}),
+        ]
+        for told in (every, every[:4], every[:3]):
+            meeting = shown(*told, upto=upto)
+            held = [f"{date.start_time:%d}" for date in meeting.dates if date.available]
+            dates = ["01", "16"] if len(told) == 5 else ["01", "16", "22"]
+            assert held == dates
+
+    @pytest.mark.parametrize("upto", range(3))
+    def test_an_occurrence_of_a_meeting_of_unknown_type_leaves_the_others(self, upto: int) -> None:
+        single = sent("deleted", 2, B, occurrences=[WEEKS[1]], payload={"operation": "single"})
+        meeting = shown(sent("created", 1, A, **SERIES), single, upto=upto)
+        assert meeting.state is MeetingState.SCHEDULED
+        assert [date.available for date in meeting.dates] == [True, False, True, True]
+
+    @pytest.mark.parametrize("upto", range(3))
+    def test_dates_without_status_keep_it(self, upto: int) -> None:
+        known = SERIES | {
+            "occurrences": [WEEKS[0], WEEKS[1] | {"status": "deleted", "duration": 30}, *WEEKS[2:]]
+        }
+        bare = [{key: week[key] for key in ("occurrence_id", "start_time")} for week in WEEKS]
+        every = [sent("created", 1, A, **known), sent("updated", 2, B, occurrences=bare)]
+        dates = shown(*every, upto=upto).dates
+        assert [(date.available, date.duration) for date in dates] == [
+            (True, 60), (False, 30), (True, 60), (True, 60)
+        ]  # fmt: skip
+
+    def test_an_occurrence_deleted_in_the_new_account_shows_that_it_has_the_meeting(self) -> None:
+        single = sent("deleted", 3, B, type=8, occurrences=[WEEKS[1]], payload={"operation": "single"})
+        every = [sent("created", 1, A, **SERIES), sent("deleted", 2, A), single]
+        for upto in range(4):
+            meeting = shown(*every, upto=upto)
+            assert (meeting.account_id, meeting.state) == (B, MeetingState.SCHEDULED)
+
+    def test_states_of_an_earlier_version_are_merged_as_then(self) -> None:
+        every = [
+            sent("created", 1, A, **CHOIR),
+            sent("updated", 2, B, **MOVED),
+            sent("ended", 3, A, start_time="2026-12-01T18:00:00Z", uuid="u"),
+        ]
+        stored = [
+            replace(record, base=replace(record.base, told_at=0, owned_at=0))
+            for record in records(*every, upto=3)
+            if record.base is not None
+        ]
+        meeting = fold_records(NUMBER, stored)
+        assert meeting is not None
+        assert (meeting.account_id, meeting.topic) == (B, MOVED["topic"])
+
+    @pytest.mark.parametrize("upto", range(3))
+    def test_an_answer_without_a_topic_keeps_it(self, upto: int) -> None:
+        answer = B, change(event(SNAPSHOT, 2, account_id=B, **(CHOIR | {"topic": None, "join_url": None})))
+        meeting = shown(sent("created", 1, A, **CHOIR), answer, upto=upto)
+        assert (meeting.topic, meeting.join_url) == (CHOIR["topic"], CHOIR["join_url"])
+
+    @pytest.mark.parametrize("upto", range(5))
+    def test_an_instance_ends_that_started_in_the_other_account(self, upto: int) -> None:
+        every = [
+            sent("created", 1, A, **CHOIR),
+            sent("started", 2, A, uuid="u", start_time="2026-12-01T18:00:00Z"),
+            sent("ended", 3, B, uuid="u", end_time="2026-12-01T19:00:00Z"),
+            sent("updated", 4, A, topic="Renamed"),
+        ]
+        assert shown(*every, upto=upto).instances["u"]["ended"] == "2026-12-01T19:00:00Z"
+
     def test_a_passcode_of_the_new_account_is_not_beside_the_old_ones_link(self) -> None:
         every = [sent("created", 1, A, **CHOIR), sent("updated", 2, B, password="654321")]
         for upto in (0, 1, 2):
             assert shown(*every, upto=upto).join_url == f"https://zoom.us/j/{NUMBER}"
 
     def test_the_room_of_the_new_account_is_not_the_meeting_scheduled_in_it(self) -> None:
-        room = {"type": 4, "topic": "Anna's Personal Meeting Room", "uuid": "u"}
-        every = [sent("created", 1, A, **CHOIR), sent("started", 2, B, **room)]
-        for upto in (0, 1, 2):
+        room: dict[str, Any] = {"type": 4, "topic": "Anna's Personal Meeting Room", "uuid": "u"}
+        answer = B, change(event(SNAPSHOT, 3, account_id=B, **room))
+        every = [sent("created", 1, A, **CHOIR), sent("started", 2, B, **room), answer]
+        for upto in range(4):
             meeting = shown(*every, upto=upto)
             assert (meeting.topic, meeting.type) == ("Choir rehearsal", 2)
             assert is_room(meeting)

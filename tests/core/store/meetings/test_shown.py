@@ -192,6 +192,19 @@ class TestOfSite:
         assert accounts.post["title"] == before["title"]
         assert "2036-12-01" in json.dumps(accounts.post)
 
+    @pytest.mark.parametrize("last", ["deleted", "ended"])
+    def test_has_no_value_of_the_old_account_after_the_log_dropped_the_events(
+        self, accounts: Accounts, last: str
+    ) -> None:
+        accounts.tell("created", 1)
+        accounts.tell("updated", 2, "B", topic="In the new account", start_time="2036-12-09T18:00:00Z")
+        accounts.tell(last, 3, "A" if last == "deleted" else "B", type=2, uuid="u")
+        Retention(accounts.store, days=1, events=10, clock=lambda: 90.0 * DAY).drop()
+        accounts.tell("updated", 4, "B", duration=90)
+        assert (accounts.post["title"], accounts.post["status"]) == ("In the new account", "publish")
+        assert "2036-12-09" in json.dumps(accounts.post)
+        assert "2036-12-01" not in json.dumps(accounts.post)
+
     def test_a_worker_that_began_before_the_move_does_not_end_it(self, accounts: Accounts) -> None:
         accounts.tell("created", 1)
         accounts.bench.clock.now += 1000
