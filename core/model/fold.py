@@ -268,6 +268,7 @@ def _created(meeting: Meeting, envelope: Envelope) -> Meeting:
         doubt=Doubt.NONE,
         others=others,
         recordings=instance_events.of_former(meeting, is_remembered=is_another),
+        registrants={},
     )
     return with_link_of(created, meeting, given)
 

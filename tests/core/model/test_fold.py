@@ -159,6 +159,13 @@ class TestCreated:
         assert meeting.agenda == ""
         assert meeting.state is MeetingState.SCHEDULED
 
+    def test_registrants_are_of_the_meeting_that_they_registered_for(self) -> None:
+        registered = event("meeting.registration_created", 2, registrant={"id": "r"})
+        assert folded(created(uuid="a"), registered, created(3, uuid="a")).registrants != {}
+        assert (
+            folded(created(uuid="a"), registered, said("deleted", 3), created(4, uuid="b")).registrants == {}
+        )
+
 
 class TestUpdated:
     def test_lays_only_what_changed_over_what_was_known(self) -> None:
