@@ -455,7 +455,32 @@ def _recovered(meeting: Meeting, envelope: Envelope) -> Meeting:
         and _leaves_the_date_open(meeting, envelope)
     ):
         return replace(_fill(meeting, envelope), doubt=Doubt.CHANGED_WITHOUT_DATES)
-    return replace(_fill(meeting, envelope), state=MeetingState.SCHEDULED, recovered=True, doubt=Doubt.NONE)
+    doubt = Doubt.NONE
+    if meeting.is_series:
+        meeting, doubt = _with_recovered_dates(meeting, envelope)
+    return replace(_fill(meeting, envelope), state=MeetingState.SCHEDULED, recovered=True, doubt=doubt)
+
+
+def _with_recovered_dates(meeting: Meeting, envelope: Envelope) -> tuple[Meeting, Doubt]:
+    """Recover the known occurrences that the recovery of a whole series names.
+
+    Where it names none, those stay deleted that were so before the series. If the series was not deleted as a whole but all
+    of its dates, one by one, they come back; an answer over REST tells whether that is right.
+    """
+    known = _items(meeting.object)
+    if not known:
+        return meeting, Doubt.NONE  # of an unknown series, the dates stay unknown
+    back, doubt = _items(_kept(envelope.payload.object or {})), Doubt.NONE
+    if not back and meeting.state is MeetingState.SCHEDULED and not any(map(_is_held, known)):
+        back, doubt = known, Doubt.CHANGED_WITHOUT_DATES
+    marked = {"occurrences": [{**item, "status": "available"} for item in back]}
+    ids = {_id(item) for item in known}
+    dates = [item for item in _with_occurrences(meeting.object, marked) if _id(item) in ids]
+    return replace(meeting, object={**meeting.object, "occurrences": dates}), doubt
+
+
+def _is_held(occurrence: Mapping[str, Any]) -> bool:
+    return bool(occurrence.get("status", "available") != "deleted")
 
 
 def _permanently_deleted(meeting: Meeting, envelope: Envelope) -> Meeting:

@@ -99,7 +99,11 @@ def _by_dates(meeting: Meeting, now: datetime) -> Schedule:
     remaining = tuple(date for date in all_dates if now < end_of(date)) if meeting.is_series else ()
     if not held:
         until = _next(now, [end_of(date) for date in all_dates])
-        return Schedule(Phase.CANCELLED, all_dates[-1], remaining, until)
+        if meeting.start_time is None and not meeting.created:  # single dates were told, and not the series
+            found = Schedule(Phase.UNDATED, None, remaining, until)
+        else:
+            found = Schedule(Phase.CANCELLED, all_dates[-1], remaining, until)
+        return found
     link_ends = max(date.end_time for date in held) + JOIN_GRACE
     over = max(end_of(date) for date in held)
     changes = [link_ends, *(end_of(date) for date in all_dates), *(date.start_time for date in held)]

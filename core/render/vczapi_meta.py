@@ -137,8 +137,9 @@ def _is_undated(meeting: Meeting) -> bool:
 
 
 def _awaits_dates(meeting: Meeting) -> bool:
-    """Tell whether it is a series of which Zoom has named only the first date."""
-    return meeting.is_series and meeting.start_time is not None and not meeting.occurrences
+    """Tell whether it is a series of which Zoom has named only the first date, or only dates that are cancelled."""
+    is_open = not any(date.available for date in meeting.occurrences)
+    return meeting.is_series and meeting.has_fixed_time and is_open
 
 
 def _options(kind: MeetingKind, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -333,6 +333,29 @@ class TestSingleOccurrences:
         assert statuses(meeting) == {"1": True, "2": True, "3": True}
         assert not meeting.recovered
 
+    def test_come_back_with_the_series(self) -> None:
+        gone = [said("deleted", 2, operation="single", type=8, occurrences=[date]) for date in DATES]
+        back = said("recovered", 4, operation="all", type=8)
+        meeting = folded(series(), *gone, back)
+        assert statuses(meeting) == {"1": True, "2": True, "3": True}
+        assert meeting.doubt is Doubt.CHANGED_WITHOUT_DATES  # which of them is not told
+        by_start = [{"start_time": date["start_time"]} for date in DATES[:2]]
+        for dates in (DATES[:2], by_start):
+            named = said("recovered", 4, operation="all", type=8, occurrences=dates)
+            meeting = folded(series(), *gone, named)
+            assert statuses(meeting) == {"1": True, "2": True, "3": False}
+            assert meeting.doubt is Doubt.NONE
+
+    def test_deleted_before_the_series_stay_so_when_it_is_recovered(self) -> None:
+        gone = said("deleted", 2, operation="single", type=8, occurrences=[DATES[1]])
+        for dates in ([], [DATES[0], DATES[2]]):
+            told = [
+                said(verb, 3, operation="all", type=8, occurrences=dates) for verb in ("deleted", "recovered")
+            ]
+            meeting = folded(series(), gone, *told)
+            assert meeting.state is MeetingState.SCHEDULED
+            assert statuses(meeting) == {"1": True, "2": False, "3": True}
+
     def test_changed_one_after_another_are_kept_where_the_series_is_unknown(self) -> None:
         told = [updated(at, scope="single", occurrences=[DATES[at - 2]]) for at in (2, 3)]
         assert statuses(folded(*told)) == {"1": True, "2": True}

@@ -15,6 +15,7 @@ import pytest
 from core.model.fold import SNAPSHOT, Change, fold, position
 from core.model.meeting import Doubt, Meeting, MeetingKind, MeetingState
 from core.render import render
+from core.render.vczapi_meta import NEVER_OVER
 from core.zoom.envelope import Envelope, digest, parse
 from tests.core.events import ACCOUNT, NUMBER, event, raw
 from tests.core.render.test_hard_inputs import (
@@ -278,6 +279,17 @@ class TestSeries:
         meeting = folded(created(base=SERIES, occurrences=LONGER), updated(2, scope, duration=90))
         assert [one.duration for one in meeting.dates] == [90, 30, 90, 90]
         assert meeting.doubt is Doubt.NONE
+
+    def test_of_which_only_a_deleted_date_is_known_is_not_cancelled(self) -> None:
+        single = {"scope": "single", "operation": "single"}
+        gone = event("meeting.deleted", 2, payload=single, topic="Choir", type=8, occurrences=[WEEKS[1]])
+        meeting = folded(gone, updated(3, password="9", join_url=JOIN))
+        assert signs(meeting, "2026-11-25T10:00") == {"undated", "link"}
+        assert shown(meeting).field["start_date_utc"] == NEVER_OVER
+        assert "Cancelled" in html(meeting)  # the date that was deleted
+        assert starts(folded(gone, created(1, base=SERIES))) == LEFT
+        every = event("meeting.deleted", 2, payload=single, type=8, occurrences=WEEKS)
+        assert "<strong>Cancelled</strong>" in html(folded(created(base=SERIES, start_time=None), every))
 
     @pytest.mark.parametrize("scope", [None, "all"])
     def test_keeps_what_a_list_of_dates_does_not_tell_of_each(self, scope: str | None) -> None:
