@@ -309,6 +309,7 @@ def _updated(meeting: Meeting, envelope: Envelope) -> Meeting:
     """Merge the changed fields: an update holds `id` for certain and otherwise only what changed."""
     given = _kept(envelope.payload.object or {})
     if _is_of_room(meeting, given):
+        meeting = _with_room(meeting, given)
         given = {key: given[key] for key in _OF_THE_ROOM & given.keys()}
     before = dict(meeting.object)
     doubt = meeting.doubt
@@ -563,11 +564,12 @@ def _introduce(meeting: Meeting, envelope: Envelope) -> Meeting:
 
 
 def _with_room(meeting: Meeting, given: Mapping[str, Any]) -> Meeting:
-    """Keep that the number is a personal meeting ID, where an instance of the room (type 4) shows it.
+    """Keep that the number is a personal meeting ID, where a change or an instance of the room (type 4) shows it.
 
     The settings that tell it may be unknown: the room is used for other conversations as well.
     """
-    if given.get("type") != PERSONAL_ROOM:
+    is_known = meeting_number(meeting.object.get("pmi")) == meeting.number
+    if given.get("type") != PERSONAL_ROOM or is_known:
         return meeting
     return replace(meeting, object={**meeting.object, "pmi": meeting.number})
 

@@ -486,6 +486,8 @@ class TestInstances:
             ([started("2026-11-20T09:00", uuid="r", type=4, topic=ROOM_NAME),
               said("updated", ms("2026-11-20T10:00:00"), **SINGLE), started("17:30")],
              {"2026-12-01T17:35": {"upcoming", "link"}}),
+            ([created(), said("updated", ms("2026-11-21T09:00:00"), type=4, topic=ROOM_NAME), started("17:30")],
+             {"2026-12-01T17:35": {"upcoming", "link"}}),
             ([created(settings={"use_pmi": "true"}), started("17:30", type=4, topic=ROOM_NAME)],
              {"2026-12-01T17:35": {"upcoming", "link"}}),
             ([created(**ROOM), started("16:30", type=4), ended("17:45", "16:30", type=4)],
