@@ -82,14 +82,17 @@ class JobScheduler:
         for account_id in incomplete:
             self._enqueue(backfill_job.KIND, account_id)
         for account_id in due:
-            self._enqueue(reconcile_job.KIND, account_id)
-            self.store.write(partial(zoom_credentials.postpone, account_id=account_id, now=now))
+            if self._enqueue(reconcile_job.KIND, account_id):
+                self.store.write(partial(zoom_credentials.postpone, account_id=account_id, now=now))
 
-    def _enqueue(self, kind: str, account_id: str) -> None:
+    def _enqueue(self, kind: str, account_id: str) -> bool:
+        """Enqueue a job; return False where too many wait, so that it stays due."""
         try:
             self.job_runner.enqueue(kind, {"account": account_id}, requested_by=BY_ITSELF)
         except TooManyJobsError as error:
             logger.warning("job_not_enqueued", kind=kind, account=account_id, reason=str(error))
+            return False
+        return True
 
     def _step(self) -> float:
         self.enqueue_due()

@@ -135,17 +135,22 @@ def latest(
 
 
 def due(connection: Connection, *, kinds: Collection[str], now: int, room: int) -> list[Job]:
-    """Return jobs that can be claimed now, oldest first, up to `room`.
+    """Return jobs that can be claimed now, up to `room`: those that have begun first, then the oldest.
 
-    Per kind and site one job runs at a time: one whose process died comes before queued ones.
+    Per kind and site one job runs at a time. One that waits, as for a limit of Zoom's, keeps back only those that concern
+    the same Zoom account, or like itself none.
     """
     unfinished = _unfinished(connection, jobs.c.kind.in_(list(kinds)))
-    taken = {(job.kind, job.site_id) for job in unfinished if job.state is JobState.RUNNING}
+    is_leased = jobs.c.state == JobState.RUNNING, jobs.c.owner.is_not(None), jobs.c.lease_until > now
+    leased = set(connection.scalars(select(jobs.c.id).where(*is_leased)))
+    busy = {(job.kind, job.site_id) for job in unfinished if job.id in leased}
+    begun = {(job.kind, job.site_id, _account_of(job)) for job in unfinished if _has_begun(job)}
     chosen = []
-    for job in unfinished:
+    for job in sorted(unfinished, key=lambda job: not _has_begun(job)):
         of = (job.kind, job.site_id)
-        if job.lease_until <= now and (job.state is JobState.RUNNING or of not in taken):
-            taken.add(of)
+        is_kept_back = not _has_begun(job) and (*of, _account_of(job)) in begun
+        if job.lease_until <= now and of not in busy and not is_kept_back:
+            busy.add(of)
             chosen.append(job)
     return chosen[:room]
 
@@ -258,6 +263,14 @@ def resume(connection: Connection, job_id: int) -> bool:
 def _record(connection: Connection, action: Action, job_id: int) -> None:
     job = load(connection, job_id)
     audit.record_by_person(connection, action, site_id=job.site_id, job=job.id, kind=job.kind)
+
+
+def _has_begun(job: Job) -> bool:
+    return job.state is JobState.RUNNING
+
+
+def _account_of(job: Job) -> Any:
+    return job.arguments.get("account")
 
 
 def _site_of(arguments: Mapping[str, Any]) -> str | None:

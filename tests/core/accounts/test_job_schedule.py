@@ -33,6 +33,17 @@ class TestSchedule:
         with world.store.reading() as connection, pytest.raises(UnknownJobError):
             jobs.load(connection, 2)
 
+    def test_leaves_due_what_too_many_jobs_are_before(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Or the last of many accounts would never be reconciled."""
+        monkeypatch.setattr(jobs, "MOST_UNFINISHED", 0)
+        JobScheduler(world.store, world.jobs, world.clock).enqueue_due()
+        with world.store.reading() as connection:
+            assert zoom_credentials.due(connection, int(world.clock() * 1000)) == [
+                world.zoom.account.account_id
+            ]
+
     def test_does_not_ask_again_at_once_about_what_is_unclear(self, world: World) -> None:
         anna = world.zoom.account.add_user("Anna")
         number = world.zoom.account.make(anna, "Choir", quietly=True)

@@ -194,6 +194,34 @@ class TestTurns:
         assert taken == [enqueued[0].id, enqueued[2].id, enqueued[3].id]
         assert jobs.claim() == []
 
+    def test_one_that_waits_keeps_back_its_own_account_alone(
+        self, store: Store, jobs: JobRunner, adding: Adding, clock: Clock
+    ) -> None:
+        """As for the limit of a day, or a site that is slow: the other accounts are read all the same."""
+        usual = adding.step
+        adding.step = lambda job: JobStep(wait=30, message="Zoom asks to wait.")  # type: ignore[method-assign]
+        waiting = jobs.enqueue("adding", {"upto": 1, "account": "a"})
+        run(jobs)
+        adding.step = usual  # type: ignore[method-assign]
+        same = jobs.enqueue("adding", {"upto": 2, "account": "a"})
+        other = jobs.enqueue("adding", {"upto": 1, "account": "b"})
+        (taken,) = jobs.claim()
+        assert taken.id == other.id
+        clock.now += 31
+        assert jobs.claim() == [], "one of them runs at a time"
+        jobs.run(taken)
+        assert [job.id for job in jobs.claim()] == [waiting.id]
+        assert load(store, same).state is JobState.QUEUED
+
+    def test_one_that_waits_and_is_of_no_account_keeps_all_others_back(
+        self, jobs: JobRunner, adding: Adding
+    ) -> None:
+        adding.step = lambda job: JobStep(wait=30)  # type: ignore[method-assign]
+        jobs.enqueue("adding", {"upto": 1})
+        run(jobs)
+        jobs.enqueue("adding", {"upto": 2})
+        assert jobs.claim() == []
+
     def test_no_more_than_there_is_room_for(self, jobs: JobRunner) -> None:
         for site_id in ("s1", "s2", "s3"):
             jobs.enqueue("adding", {"upto": 1}, site_id=site_id)
