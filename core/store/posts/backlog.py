@@ -21,7 +21,10 @@ _PENDING = "'pending'"  # as text: only then does SQLite use its partial index o
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """Unfinished work of an account: events to fold, posts that are due, and posts that fail or whose site does."""
+    """Unfinished work of an account: events to fold, posts that are due, and those that wait.
+
+    `failing` are posts that fail, or whose site does or is paused.
+    """
 
     pending: int
     due: int
@@ -31,7 +34,7 @@ class Backlog:
 def of_account(connection: Connection, account_id: str, *, now: int) -> Backlog:
     """Return the backlog of an account's meetings. `now` is in Unix milliseconds (UTC)."""
     is_behind = or_(posts.c.wanted > posts.c.written, posts.c.due_at <= now, posts.c.lease_until > now)
-    in_trouble = or_(posts.c.fault.is_not(None), sites.c.failures > 0)
+    in_trouble = or_(posts.c.fault.is_not(None), sites.c.failures > 0, sites.c.paused_at.is_not(None))
     row = connection.execute(
         select(func.count().filter(~in_trouble), func.count().filter(in_trouble))
         .select_from(posts.join(sites, sites.c.id == posts.c.site_id))

@@ -10,8 +10,10 @@ from core.model.meeting import MeetingKind
 from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts import users as zoom_users
 from core.store.jobs import JobState
+from core.store.sites import sites
 
 if TYPE_CHECKING:
+    from core.store.sites.sites import Site
     from tests.core.accounts.world import World
 
 
@@ -83,6 +85,16 @@ class TestImport:
         assert "internal problem" in (job.message or "")
         world.run_steps(asked)
         assert world.meeting(number) is not None
+
+    def test_ends_where_the_pages_wait_for_a_paused_site(self, world: World, site: Site) -> None:
+        """For as long as it is paused, no other import or reconciliation of the account would begin."""
+        world.zoom.account.make(world.zoom.account.add_user("Anna"), "Choir")
+        job = world.run_steps(world.enqueue(import_job.KIND))
+        world.store.write(lambda connection: sites.pause(connection, site.id, now=1))
+        world.finish(job)
+        job = world.load(job)
+        assert (job.state, job.counts) == (JobState.DONE, {"new": 1, "failing": 1})
+        assert "1 pages could not be written yet" in (job.message or "")
 
     def test_no_scope_for_the_users_ends_it_with_its_name(self, world: World) -> None:
         world.zoom.account.add_user("Anna")
