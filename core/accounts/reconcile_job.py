@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core.accounts.recorder import SnapshotRecorder
-from core.accounts.removal_phases import RemovalsPhase
+from core.accounts.removal_phases import ApprovedPhase, RemovalsPhase
 from core.accounts.scan import AccountScan, ScanContext
 from core.accounts.scan_phases import (
     BATCH_SIZE,
@@ -63,9 +63,11 @@ class ReconcileJob:
             RemovalsPhase(context, recorder),
         )
         posts = PostsPhase(context)
+        # What was approved, and whose job was stopped or failed, is applied here.
+        approved = ApprovedPhase(context, recorder)
         self._scan = AccountScan(
             context,
-            (*reading, RequeuePhase(context, self.posts_due), posts),
+            (*reading, approved, RequeuePhase(context, self.posts_due), posts),
             dry_phases=(*reading, posts),
         )
 

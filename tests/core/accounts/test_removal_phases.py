@@ -551,6 +551,20 @@ class TestDecision:
         assert line.number == numbers[1]
         assert "Assign the user a license" in line.detail
 
+    def test_approved_ones_whose_job_was_stopped_are_trashed_by_the_next_reconciliation(
+        self, world: World, few: Callable[[int], list[int]]
+    ) -> None:
+        numbers = few(5)
+        lose(world, numbers[:3])
+        reconcile(world)
+        held_decisions.approve(world.store, world.jobs, world.zoom.account.account_id, None, by="Ada")
+        world.end_jobs()
+        world.run_steps(world.enqueue(reconcile_job.KIND, dry_run=True), most=100)
+        world.end_jobs()
+        assert gone(world, numbers) == []
+        job = reconcile(world)
+        assert (gone(world, numbers), job.done) == (numbers[:3], job.total)
+
     def test_approved_ones_do_not_count_against_later_runs(
         self, world: World, few: Callable[[int], list[int]]
     ) -> None:
