@@ -14,10 +14,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
+from core.errors import StoreUnavailableError
 from core.jobs.worker import WorkerThread
 from core.model.fold import fold
 from core.model.instance_events import recorded_instance
@@ -40,7 +41,11 @@ if TYPE_CHECKING:
     from core.model.fold import Change
     from core.store.db.engine import Store
 
-_BATCH_SIZE = 50  # meetings, or hundreds of other events, in one transaction: others write, too
+T = TypeVar("T")
+
+# In one transaction: others write, too.
+_BATCH_SIZE = 50  # meetings
+_ROWS = 5000  # of what is not folded
 _INTERVAL_SECONDS = 3600.0
 _DAY_MILLISECONDS = 24 * 3600 * 1000
 # Zoom retries for 85 minutes: an older event may yet arrive after one that is younger than this.
@@ -90,7 +95,10 @@ class Retention:
         )
 
     def drop(self) -> int:
-        """Drop what is due; return the number of events. Raises: StoreUnavailableError."""
+        """Drop what is due; return the number of events. What cannot be dropped is logged, and the rest goes on.
+
+        Raises: StoreUnavailableError.
+        """
         now = int(self.clock() * 1000)
         settings = self.settings()
         moment = now - settings.days * _DAY_MILLISECONDS
@@ -102,18 +110,33 @@ class Retention:
             moments[account_id] = max(moment, min(surplus, now - _SHORTEST_MILLISECONDS))
         dropped = 0
         for account, before in moments.items():
-            for step in (self._drop_folded, self._drop_others):
-                while not self.thread.stopping.is_set() and (count := step(before, account)):
-                    dropped += count
-        self.store.write(partial(attempts.delete_before, moment=moment))
-        self.store.write(partial(_drop_attempts, moments=moments))
-        self.store.write(partial(large_requests.delete_before, moment=moment))
-        self.store.write(partial(quarantine.delete_before, moment=moment))
-        self.store.write(partial(senders.forget_before, moment=moment))
-        self.store.write(partial(waiting_limits.forget_before, moment=moment))
-        self.store.write(partial(audit.delete_old, now=now))
-        self._remove_names(now, now - settings.names_days * _DAY_MILLISECONDS)
+            for drop in (self._drop_folded, self._drop_others):
+                dropped += self._attempt(partial(drop, before, account)) or 0
+        with self.store.reading() as connection:
+            of_sites = _moments_of_attempts(connection, moments)
+        for site_id, before in ((None, moment), *of_sites):
+            self._attempt(partial(self._drop_attempts, before, site_id))
+        others: list[Callable[[Connection], object]] = [
+            partial(large_requests.delete_before, moment=moment),
+            partial(quarantine.delete_before, moment=moment),
+            partial(senders.forget_before, moment=moment),
+            partial(waiting_limits.forget_before, moment=moment),
+            partial(audit.delete_old, now=now),
+        ]
+        for delete in others:
+            self._attempt(partial(self.store.write, delete))
+        self._attempt(partial(self._remove_names, now, now - settings.names_days * _DAY_MILLISECONDS))
         return dropped
+
+    def _attempt(self, part: Callable[[], T]) -> T | None:
+        """Do one part of a round; None where that fails, which stops no other part."""
+        try:
+            return part()
+        except StoreUnavailableError:
+            raise
+        except Exception:
+            logger.exception("retention_failed")
+            return None
 
     def _remove_names(self, now: int, moment: int) -> None:
         """Remove names from events received before `moment`; the events stay, and fold to the same meetings.
@@ -127,8 +150,7 @@ class Retention:
             limit=_BATCH_SIZE * 20,
             now=now,
         )
-        while not self.thread.stopping.is_set() and self.store.write(step):
-            pass
+        self._repeat(step)
         with self.store.reading() as connection:
             quarantined = quarantine.ids_naming_people(connection, self.store.sealer, moment)
 
@@ -140,9 +162,34 @@ class Retention:
             self.store.write(release)
 
     def _drop_folded(self, moment: int, account_id: str | None) -> int:
-        with self.store.reading() as connection:
-            keys = log.meetings_before(connection, moment, _BATCH_SIZE, account_id=account_id)
-        return self.store.write(partial(self._rebase, keys=keys, moment=moment)) if keys else 0
+        """Drop the events of meetings; return their number. A meeting that cannot be folded keeps its own."""
+        dropped = 0
+        kept: set[tuple[str, int]] = set()
+        while not self.thread.stopping.is_set():
+            with self.store.reading() as connection:
+                found = log.meetings_before(
+                    connection, moment, _BATCH_SIZE + len(kept), account_id=account_id
+                )
+            keys = [key for key in found if key not in kept]
+            if not keys:
+                break
+            count = self._rebase_each(keys, moment, kept)
+            kept.update(keys if not count else ())
+            dropped += count
+        return dropped
+
+    def _rebase_each(self, keys: list[tuple[str, int]], moment: int, kept: set[tuple[str, int]]) -> int:
+        """Rebase meetings in one transaction, or each in its own where one of them fails, which is added to `kept`."""
+        try:
+            return self.store.write(partial(self._rebase, keys=keys, moment=moment))
+        except StoreUnavailableError:
+            raise
+        except Exception:
+            if len(keys) > 1:
+                return sum(self._rebase_each([key], moment, kept) for key in keys)
+            logger.exception("events_not_dropped", account_id=keys[0][0], number=keys[0][1])
+            kept.update(keys)
+            return 0
 
     def _rebase(self, connection: Connection, *, keys: list[tuple[str, int]], moment: int) -> int:
         """Move the base of these meetings up to `moment`, and drop the events in it; return their number."""
@@ -166,13 +213,25 @@ class Retention:
         return dropped
 
     def _drop_others(self, moment: int, account_id: str | None) -> int:
+        """Drop events that changed no meeting; return their number."""
+
         def drop(connection: Connection) -> int:
             recording_files.delete_batch_items_before(connection, moment, account_id=account_id)
-            dropped = log.drop_others(connection, moment, _BATCH_SIZE * 100, account_id=account_id)
+            dropped = log.drop_others(connection, moment, _ROWS, account_id=account_id)
             event_redaction.rewind(connection)
             return dropped
 
-        return self.store.write(drop)
+        return self._repeat(drop)
+
+    def _drop_attempts(self, moment: int, site_id: str | None) -> None:
+        self._repeat(partial(attempts.delete_before, moment=moment, site_id=site_id, limit=_ROWS))
+
+    def _repeat(self, write: Callable[[Connection], int]) -> int:
+        """Repeat a write, each in a transaction of its own, until it has nothing left; return the sum of its counts."""
+        done = 0
+        while not self.thread.stopping.is_set() and (count := self.store.write(write)):
+            done += count
+        return done
 
     def _step(self) -> float:
         """Drop what is due; return how many seconds to wait before the next round."""
@@ -182,13 +241,16 @@ class Retention:
         return _INTERVAL_SECONDS
 
 
-def _drop_attempts(connection: Connection, moments: Mapping[str | None, int]) -> None:
-    """Drop the attempts of sites whose accounts have all lost events that were too many, as of the earliest of them."""
+def _moments_of_attempts(
+    connection: Connection, moments: Mapping[str | None, int]
+) -> list[tuple[str | None, int]]:
+    """Return the sites whose accounts have all lost events that were too many, with the earliest of their moments."""
+    found: list[tuple[str | None, int]] = []
     for site_id, account_ids in sorted(site_facts.accounts_of_sites(connection).items()):
         of_zoom = [account_id for account_id in account_ids if not grants.is_reserved(account_id)]
         if of_zoom and all(account_id in moments for account_id in of_zoom):
-            moment = min(moments[account_id] for account_id in of_zoom)
-            attempts.delete_before(connection, moment, site_id=site_id)
+            found.append((site_id, min(moments[account_id] for account_id in of_zoom)))
+    return found
 
 
 def _up_to_last_folded(changes: list[Change], pending: list[Change], moment: int) -> list[Change]:

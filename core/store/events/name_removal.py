@@ -8,7 +8,9 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from core.model.redaction import alternative_hosts, names_people, redact, redact_fields
 from core.store.accounts import users
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
     from core.store.db.encryption import Sealer
 
+logger = structlog.get_logger(__name__)
+
 REMOVED_HEADER = "zoombridge-names-removed"
 """Stands with a request whose body is not what Zoom sent any more; the value is when that was (ms since 1970, UTC)."""
 
@@ -29,7 +33,7 @@ REMOVED_HEADER = "zoombridge-names-removed"
 def remove_before(connection: Connection, sealer: Sealer, moment: int, *, limit: int, now: int) -> int:
     """Look at up to `limit` of the next events; take the names out of those that came before `moment`.
 
-    Return how many were looked at: 0 where all have been that are so old.
+    Return how many were looked at: 0 where all have been that are so old. One that fails is logged and left.
     """
     reached = settings.names_removed_to(connection)
     columns = [events.c[name] for name in ("id", "account_id", "event", "received_at", "outcome", "request")]
@@ -37,8 +41,14 @@ def remove_before(connection: Connection, sealer: Sealer, moment: int, *, limit:
     rows = connection.execute(following.order_by(events.c.id).limit(limit)).all()
     old = list(takewhile(lambda row: row.received_at < moment, rows))
     for row in old:
-        request = Request.opened(row.request, sealer)
-        body = _redacted(connection, sealer, row, request.body)
+        try:
+            request = Request.opened(row.request, sealer)
+            body = _redacted(connection, sealer, row, request.body)
+        except SQLAlchemyError:
+            raise
+        except Exception:
+            logger.exception("names_not_removed", event_id=row.id)  # nobody else's names wait for it
+            continue
         if body != request.body:
             headers = {**request.headers, REMOVED_HEADER: str(now)}
             kept = Request(headers, body).sealed(sealer)

@@ -69,7 +69,8 @@ def list_after(
     return [Attempt(*row) for row in rows]
 
 
-def delete_before(connection: Connection, moment: int, *, site_id: str | None = None) -> int:
-    """Delete attempts older than `moment`, on all sites or on one; returns their number."""
+def delete_before(connection: Connection, moment: int, *, limit: int, site_id: str | None = None) -> int:
+    """Delete up to `limit` attempts older than `moment`, on all sites or on one; returns their number."""
     of_site = [] if site_id is None else [attempts.c.site_id == site_id]
-    return connection.execute(delete(attempts).where(attempts.c.at < moment, *of_site)).rowcount
+    chosen = select(attempts.c.id).where(attempts.c.at < moment, *of_site).limit(limit)
+    return connection.execute(delete(attempts).where(attempts.c.id.in_(chosen))).rowcount

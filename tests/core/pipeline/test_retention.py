@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from core.model.fold import fold
 from core.model.meeting import Meeting
@@ -15,12 +15,15 @@ from core.pipeline.retention import Retention
 from core.store.db import settings
 from core.store.db.engine import Store
 from core.store.db.schema import events
+from core.store.db.schema import quarantine as held
 from core.store.db.settings import RetentionSettings
 from core.store.events import log, quarantine
 from core.store.events.log import Outcome
 from core.store.events.name_removal import REMOVED_HEADER
 from core.store.events.request import Request
 from core.store.meetings import meetings
+from core.store.posts import attempts
+from core.store.posts.attempts import Attempt
 from core.store.sites.sites import Site
 from tests.core.clock import Clock
 from tests.core.events import ACCOUNT, NUMBER, event, raw, signed
@@ -83,6 +86,75 @@ class TestKeeping:
             assert kept(store) == 10
         finally:
             retention.stop()
+
+
+class TestWhatCannotBeRead:
+    """An event that no key opens, as after a key was taken away too early."""
+
+    @pytest.fixture
+    def clock(self, store: Store, site: Site) -> Clock:
+        """Now, with two events of each of five meetings, of which those of three cannot be read any more."""
+        clock = Clock()
+        told = [
+            entry(
+                store,
+                registration(clock, days) | {"payload": about(number)},
+                received_at=clock.ms - days * DAY * 1000,
+            )
+            for number in range(NUMBER, NUMBER + 5)
+            for days in (40, 35)
+        ]
+        store.write(lambda connection: log.append(connection, told))
+        while FoldWorker(store, clock=clock).fold_pending():
+            pass
+        broken = update(events).where(events.c.number < NUMBER + 3).values(request=b"of another key")
+        store.write(lambda connection: connection.execute(broken))
+        return clock
+
+    def test_keeps_no_other_event(self, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("core.pipeline.retention._BATCH_SIZE", 2)
+        assert Retention(store, days=30, clock=clock).drop() == 4
+        assert kept(store) == 6
+
+    def test_keeps_no_other_name(self, store: Store, clock: Clock) -> None:
+        Retention(store, names_days=30, clock=clock).drop()
+        with store.reading() as connection:
+            rows = connection.scalars(select(events.c.request).where(events.c.number >= NUMBER + 3))
+            assert not any(b"Jill" in Request.opened(row, store.sealer).body for row in rows)
+
+    def test_keeps_no_quarantined_name(self, store: Store, clock: Clock) -> None:
+        now = clock.ms - 40 * DAY * 1000
+        for days in (40, 39):
+            told = raw(registration(clock, days))
+            request = Request(signed(told, at=now / 1000), told)
+            store.write(
+                lambda connection, request=request: quarantine.add(  # type: ignore[misc]
+                    connection, "s1", request, store.sealer, reason="why", now=now
+                )
+            )
+        broken = update(held).where(held.c.id == 1).values(request=b"of another key")
+        store.write(lambda connection: connection.execute(broken))
+        Retention(store, names_days=30, clock=clock).drop()
+        with store.reading() as connection:
+            assert connection.scalars(select(held.c.id)).all() == [1]
+
+
+class TestAPartThatFails:
+    def test_stops_no_other(self, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+        def mistake(*_: Any, **__: Any) -> None:
+            raise ZeroDivisionError("a mistake of ours")
+
+        monkeypatch.setattr(log, "drop_others", mistake)
+        attempt = Attempt("s1", NUMBER, at=clock.ms - 40 * DAY * 1000, milliseconds=1)
+        store.write(lambda connection: attempts.add(connection, [attempt] * 3))
+        monkeypatch.setattr("core.pipeline.retention._ROWS", 2)
+        assert Retention(store, days=30, clock=clock).drop() == 0
+        with store.reading() as connection:
+            assert attempts.of_post(connection, "s1", NUMBER, limit=3) == []
+
+
+def about(number: int) -> dict[str, Any]:
+    return {"account_id": ACCOUNT, "object": {"id": number, "type": 2, "topic": "Choir", "registrant": JILL}}
 
 
 JILL = {"id": "r1", "email": "jill@example.com", "first_name": "Jill", "status": "pending"}
@@ -255,5 +327,5 @@ class TestNames:
         refused(9999, event("meeting.created", clock.ms - 1))
         Retention(store, clock=clock).drop()
         with store.reading() as connection:
-            held = quarantine.list_all(connection, "s1", store.sealer)
-        assert [b"registration" in one.request.body for one in held] == [False, True]
+            left = quarantine.list_all(connection, "s1", store.sealer)
+        assert [b"registration" in one.request.body for one in left] == [False, True]
