@@ -49,6 +49,9 @@ WOULD_HOLD = "would_hold"
 KNOWN_BATCH_SIZE = 50  # known meetings that one step reads by number
 _OUTAGE_SECONDS = 60.0
 _LATER_SECONDS = 3.0
+# For so long, limits and outages of Zoom are no fault of the account: they pass by themselves.
+_PATIENCE_MILLISECONDS = 15 * 60 * 1000
+_STUCK_SINCE = "stuck_since"  # in a cursor: the first of the refusals in a row, in Unix milliseconds (UTC)
 
 
 class PhaseName(StrEnum):
@@ -192,7 +195,7 @@ class AccountScan:
     """Run the phases of a scan in order, `dry_phases` for a dry run. `job.arguments`: `account`, and `dry_run`.
 
     Zoom's limits and outages postpone the step. Where the account itself cannot be read (wrong credentials, no scope
-    for the list of users), the job fails. Either is stored as the account's fault.
+    for the list of users), the job fails. That is stored as the account's fault, and so is what lasts for 15 minutes.
     """
 
     context: ScanContext
@@ -205,7 +208,9 @@ class AccountScan:
         account_id = account_of(job)
         phases = self.dry_phases if self.dry_phases and is_dry_run(job) else self.phases
         names = [phase.name for phase in phases]
-        cursor = job.cursor or {"phase": names[0]}
+        cursor = dict(job.cursor or {"phase": names[0]})
+        now = self.context.now_ms()
+        since = cursor.pop(_STUCK_SINCE, now)
         index = names.index(cursor["phase"]) if cursor["phase"] in names else 0
         following = names[index + 1] if index + 1 < len(names) else None
         with store.reading() as connection:
@@ -215,8 +220,9 @@ class AccountScan:
         except (ZoomLimitError, ZoomUnreachableError, ZoomPageError) as error:
             self.close()
             wait = error.wait if isinstance(error, ZoomLimitError) else _OUTAGE_SECONDS
-            self._note_fault(account_id, str(error))
-            return JobStep(cursor=cursor, wait=wait, message=str(error))
+            if now - since >= _PATIENCE_MILLISECONDS:
+                self._note_fault(account_id, str(error))
+            return JobStep(cursor={**cursor, _STUCK_SINCE: since}, wait=wait, message=str(error))
         except ZoomRestError as error:
             self.close()
             self._note_fault(account_id, str(error))

@@ -86,6 +86,31 @@ class TestImport:
         world.run_steps(asked)
         assert world.meeting(number) is not None
 
+    def test_an_outage_is_a_fault_of_the_account_only_where_it_lasts(self, world: World) -> None:
+        """A fault raises an alert at once, and one that passes by itself within a minute is none."""
+
+        def fault() -> str | None:
+            with world.store.reading() as connection:
+                return zoom_credentials.list_all(connection, world.store.sealer)[0].fault_message
+
+        world.zoom.account.add_user("Anna")
+        asked = world.enqueue(import_job.KIND)
+        world.zoom.behaviour.failing = 3
+        world.run_steps(asked, most=3)
+        assert fault() is None
+        world.ahead(14 * 60)
+        world.run_steps(asked, most=1)
+        assert fault() is None
+        world.ahead(60)
+        world.zoom.behaviour.failing = 1
+        world.run_steps(asked, most=1)
+        assert "internal problem" in (fault() or "")
+        world.run_steps(asked, most=1)
+        assert fault() is None
+        world.zoom.behaviour.failing = 1
+        world.run_steps(asked, most=1)
+        assert fault() is None, "it is not the same outage"
+
     def test_ends_where_the_pages_wait_for_a_paused_site(self, world: World, site: Site) -> None:
         """For as long as it is paused, no other import or reconciliation of the account would begin."""
         world.zoom.account.make(world.zoom.account.add_user("Anna"), "Choir")
