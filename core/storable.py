@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 LARGEST_NUMBER = 2**63 - 1
@@ -25,3 +26,16 @@ def storable(value: Any, depth: int = 0) -> Any:
     if isinstance(value, list):
         return [storable(item, depth + 1) for item in value]
     return value
+
+
+def parsed(body: bytes) -> Any:
+    """Parse JSON in UTF-8 into what `storable` returns.
+
+    Raises: ValueError for anything else, and for a document that is nested too deep.
+    """
+    try:
+        document = json.loads(body.decode("utf-8-sig"))
+        is_plain = b"\\u" not in body and body.count(b"{") + body.count(b"[") <= DEEPEST
+        return document if is_plain else storable(document)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error

@@ -80,7 +80,7 @@ class UsersPhase:
             ZoomUser(
                 account_id,
                 str(user["id"]),
-                email=str(user.get("email", ""))[:254],
+                email=str(user.get("email") or "")[:254],
                 name=(str(user.get("display_name") or "") or _name(user))[:250],
                 seen_at=now,
                 is_scanned=user.get("type") != _WITHOUT_MEETINGS,

@@ -5,7 +5,6 @@ https://developers.zoom.us/docs/api/meetings/
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from core.errors import (
     ZoomRestError,
     ZoomUnreachableError,
 )
+from core.storable import parsed
 from core.zoom.rate_limit import RateLabel
 from core.zoom.readings import Reading
 from core.zoom.rest_errors import error_for
@@ -170,7 +170,7 @@ class ZoomRest:
             refused.at = _moment(headers.get("Date", ""), otherwise=self._clock())
             raise refused
         try:
-            document = json.loads(body)
+            document = parsed(body)
         except ValueError as error:
             raise ZoomUnreachableError(messages.ZOOM_NOT_JSON % {"path": path}, status=status) from error
         if not isinstance(document, dict):

@@ -5,7 +5,6 @@ Errors are `{"code", "message", "errors"?}`: https://developers.zoom.us/docs/api
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from core.errors import (
     ZoomUnreachableError,
     ZoomWebinarError,
 )
+from core.storable import parsed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -159,7 +159,7 @@ def _retry_after(value: str, *, now: datetime) -> float | None:
 
 def _document(body: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(body)
+        document = parsed(body)
     except ValueError:
         return {}
     return document if isinstance(document, dict) else {}

@@ -40,9 +40,11 @@ class ZoomUser:
 
 
 def save(connection: Connection, found: Sequence[ZoomUser], sealer: Sealer) -> None:
-    """Save users, replacing names and addresses of known ones."""
-    for start in range(0, len(found), _ROWS):
-        rows = [_row(user, sealer) for user in found[start : start + _ROWS]]
+    """Save users, replacing names and addresses of known ones. Of one who is named twice, the last counts."""
+    # A user moves to the next page of Zoom's list while one is added; PostgreSQL changes no row twice in a statement.
+    each = list({(user.account_id, user.host_id): user for user in found}.values())
+    for start in range(0, len(each), _ROWS):
+        rows = [_row(user, sealer) for user in each[start : start + _ROWS]]
         statement = insert(connection, zoom_users).values(rows)
         given = statement.excluded
         connection.execute(

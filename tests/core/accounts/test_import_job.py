@@ -11,6 +11,8 @@ from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts import users as zoom_users
 from core.store.jobs import JobState
 from core.store.sites import sites
+from tests.zoom import faults
+from tests.zoom.faults import Place
 
 if TYPE_CHECKING:
     from core.store.sites.sites import Site
@@ -63,6 +65,15 @@ class TestImport:
         assert world.found(job) == {number: "make"}
         assert world.logged() == 0
         assert world.meeting(number) is None
+
+    def test_takes_names_that_no_database_can_hold(self, world: World) -> None:
+        """As where Zoom has cut one in the midst of an emoji."""
+        anna = world.zoom.account.add_user("Anna \ud83d")
+        number = world.zoom.account.make(anna, "Choir \ud83d")
+        world.zoom.refuse(Place.MEETING.path(number=number), faults.NO_MEETINGS_LICENCE)
+        job = world.run_steps(world.enqueue(import_job.KIND))
+        (line,) = world.lines(job, "unsure")
+        assert (line.number, line.topic) == (number, "Choir \ufffd")
 
     def test_goes_on_where_it_was(self, world: World) -> None:
         anna = world.zoom.account.add_user("Anna")

@@ -118,7 +118,9 @@ class TestSingles:
         with pytest.raises(ZoomGoneError):
             rest.meeting(7)
 
-    @pytest.mark.parametrize("body", ["<html>", "[]", ""])
+    @pytest.mark.parametrize(
+        "body", ["<html>", "[]", "", '{"id": 7, "more": ' + 5000 * "[" + 5000 * "]" + "}"]
+    )
     def test_an_answer_that_is_none_tells_nothing_of_the_meeting(
         self, zoom: responses.RequestsMock, rest: ZoomRest, body: str
     ) -> None:

@@ -60,6 +60,15 @@ def test_are_those_with_meetings_and_those_of_the_account(store: Store, site: Si
     assert of_site(store, "s2") == [KnownHost("h9", "", "", 1), KnownHost("h8", "X", "x@example.org", 0)]
 
 
+def test_may_be_named_twice(store: Store, site: Site) -> None:
+    """As by two pages of Zoom's list, between which somebody was added."""
+    named = [ZoomUser(ACCOUNT, "h1", "", name, 1) for name in ("Anna", "Anna Host")]
+    store.write(lambda connection: zoom_users.save(connection, named, store.sealer))
+    with store.reading() as connection:
+        (found,) = zoom_users.of_account(connection, store.sealer, ACCOUNT, limit=9)
+    assert found.name == "Anna Host"
+
+
 def test_are_none_where_there_is_nothing(store: Store, site: Site) -> None:
     assert of_site(store) == []
 
