@@ -100,7 +100,10 @@ class JobScheduler:
 
 
 def _needs_backfill(connection: Connection, sealer: Sealer, account_id: str, *, now: int) -> bool:
-    """Whether there are incomplete meetings, besides those that were just read: unclear, or not to be trashed."""
+    """Whether there are incomplete meetings, besides those that were just read: unclear, or not to be trashed.
+
+    Where those are too many to tell others from them, none is read for as long.
+    """
     latest = [
         job
         for job in jobs.latest(connection, _MOST_JOBS, kind=backfill_job.KIND)
@@ -111,6 +114,8 @@ def _needs_backfill(connection: Connection, sealer: Sealer, account_id: str, *, 
         for kind in (Drift.UNSURE, HELD, DISMISSED):
             for _, finding in findings.of_job(connection, job.id, kind=kind, limit=_MOST_UNSETTLED):
                 unsettled[finding.number] = max(job.created_at, unsettled.get(finding.number, 0))
+    if len(unsettled) >= _MOST_UNSETTLED:
+        return False
     wanted = account_meetings.to_complete(
         connection, sealer, account_id, now=now, after=0, limit=1 + len(unsettled)
     )
