@@ -110,7 +110,7 @@ class JobRunner:
     thread: WorkerThread = field(init=False)
     _owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}")
     _pool: ThreadPoolExecutor | None = None
-    _running: int = 0
+    _running: set[tuple[int, int]] = field(default_factory=set)  # ids and epochs of claimed jobs
     _polls: int = 0
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
@@ -263,13 +263,15 @@ class JobRunner:
             self.store.write(self._drop_ended)
         self._polls += 1
         with self._guard:
-            free = _CONCURRENT_JOBS - self._running
+            free = _CONCURRENT_JOBS - len(self._running)
         if free > 0:
             assert self._pool is not None  # noqa: S101 - created by `start`
             for claimed in self.claim(free):
                 with self._guard:
-                    self._running += 1
-                self._pool.submit(self._run_in_pool, claimed)
+                    self._pool.submit(
+                        self._run_in_pool, claimed
+                    )  # first: where no thread can be started, none runs
+                    self._running.add((claimed.id, claimed.epoch))
         return self.poll_seconds
 
     def _run_in_pool(self, claimed: Job) -> None:
@@ -279,7 +281,7 @@ class JobRunner:
             logger.exception("job_failed", job=claimed.id, kind=claimed.kind)  # its lease expires
         finally:
             with self._guard:
-                self._running -= 1
+                self._running.discard((claimed.id, claimed.epoch))
             self.wake()
 
     def _claim(self, connection: Connection, *, limit: int) -> list[Job]:

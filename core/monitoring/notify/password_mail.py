@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -51,7 +51,8 @@ class PasswordMailer:
     _pool: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="password-mail")
     )
-    _room: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_MOST_WAITING))
+    _waiting: set[Future[None]] = field(default_factory=set)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
 
     def is_available(self) -> bool:
         """Whether a mail server is set up, and the address of the bridge known. Blocks."""
@@ -59,11 +60,14 @@ class PasswordMailer:
 
     def request(self, name: str, language: str) -> None:
         """Send a link to a user, if there is one of this name. Does not block; what is too much is dropped."""
-        if not self._room.acquire(blocking=False):
-            logger.warning("password_mail_dropped")
-            return
-        # With the context of the request, which tells who acts.
-        self._pool.submit(copy_context().run, self._run, name, language)
+        acting = copy_context()  # of the request, which tells who acts
+        with self._guard:
+            if len(self._waiting) >= _MOST_WAITING:
+                logger.warning("password_mail_dropped")
+                return
+            future = self._pool.submit(acting.run, self._run, name, language)
+            self._waiting.add(future)
+        future.add_done_callback(self._waiting.discard)
 
     def stop(self) -> None:
         """Finish what was asked for. Blocks."""
@@ -100,8 +104,6 @@ class PasswordMailer:
             logger.warning("password_mail_failed", reason=senders.without_addresses(str(error)))
         except Exception:
             logger.exception("password_mail_failed")
-        finally:
-            self._room.release()
 
     def _way(self) -> tuple[EmailSettings, str] | None:
         """Return the mail server and the address of the bridge. The request's own address could be anybody's."""

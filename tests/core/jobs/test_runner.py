@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -327,6 +328,28 @@ class TestCrash:
         jobs.resume_job(first.id)
         clock.now += LEASE + 1
         assert [job.id for job in another(store, adding, clock).claim()] == [second.id]
+
+
+class TestNoThread:
+    def test_is_no_job_that_runs(
+        self, store: Store, jobs: JobRunner, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Or after four of them, as on a machine that is full of threads, none would be begun any more."""
+
+        def full(_: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        enqueued = jobs.enqueue("adding", {"upto": 1})
+        jobs._pool = ThreadPoolExecutor(1)
+        monkeypatch.setattr(threading.Thread, "start", full)
+        for _ in range(5):
+            with pytest.raises(RuntimeError, match="new thread"):
+                jobs._poll()
+            clock.now += LEASE + 1
+        monkeypatch.undo()
+        jobs._poll()
+        jobs._pool.shutdown(wait=True)
+        assert load(store, enqueued).state is JobState.DONE
 
 
 def die_instead(_event: object, _seconds: float | None = None) -> bool:

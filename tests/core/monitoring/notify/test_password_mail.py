@@ -3,6 +3,7 @@
 import email
 import email.policy
 import re
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -177,6 +178,21 @@ class TestLink:
         assert not mailer.is_available()
         assert not mailer.send(ANNA, "en")
         assert server.received == []
+
+    def test_is_sent_again_once_there_are_threads(
+        self, mailer: PasswordMailer, server: MailServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(_: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr(threading.Thread, "start", full)
+        for _ in range(21):
+            with pytest.raises(RuntimeError, match="new thread"):
+                mailer.request("nobody", "en")
+        monkeypatch.undo()
+        mailer.request(ANNA, "en")
+        mailer.stop()
+        assert len(server.received) == 1
 
     def test_is_sent_in_the_background_and_a_failure_is_logged(
         self, mailer: PasswordMailer, server: MailServer, capsys: pytest.CaptureFixture[str]
