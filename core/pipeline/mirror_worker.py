@@ -403,10 +403,11 @@ class MirrorWorker:
         assert self._pool is not None  # noqa: S101 - created by `start`
         for site_id in dict.fromkeys(claim.site_id for claim in claims):
             claimed_at = time.monotonic()
-            with self._guard:
-                self._batches.setdefault(site_id, []).append(claimed_at)
             batch = [claim for claim in claims if claim.site_id == site_id]
-            self._pool.submit(self._mirror_in_pool, site_id, batch, claimed_at)
+            with self._guard:
+                # First: where no thread can be started, nothing is under way.
+                self._pool.submit(self._mirror_in_pool, site_id, batch, claimed_at)
+                self._batches.setdefault(site_id, []).append(claimed_at)
         return 0.0 if claims else _RETRY_SECONDS
 
     def _claim(
@@ -453,9 +454,9 @@ class MirrorWorker:
             self._mirror_or_log(site_id, claims)
         finally:
             with self._guard:
-                self._batches[site_id].remove(claimed_at)
-                if not self._batches[site_id]:
-                    del self._batches[site_id]
+                others = [one for one in self._batches.pop(site_id, ()) if one != claimed_at]
+                if others:
+                    self._batches[site_id] = others
             self.wake()
 
     def _mirror_or_log(self, site_id: str, claims: Sequence[Claim]) -> None:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -682,6 +683,25 @@ class TestThreads:
             bench.mirror.stop()
         assert len(double.posts) == 2
         assert (bench.row(1).lease_until, bench.row(2).lease_until) == (0, 0)
+
+    def test_that_cannot_be_started_leave_the_site_to_the_next(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A site of which nothing is known yet is written by one at a time."""
+
+        def full(_: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        bench.happens(1)
+        bench.mirror._pool = ThreadPoolExecutor(1)
+        monkeypatch.setattr(threading.Thread, "start", full)
+        with pytest.raises(RuntimeError, match="new thread"):
+            bench.mirror._submit_due()
+        monkeypatch.undo()
+        bench.clock.now += bench.mirror.lease_seconds + 1
+        bench.mirror._submit_due()
+        bench.mirror._pool.shutdown(wait=True)
+        assert bench.titles() == ["Choir"]
 
     def test_write_the_others_of_a_batch_in_which_one_cannot_be_rendered(
         self, bench: Bench, monkeypatch: pytest.MonkeyPatch
