@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from core.accounts.reader import AccountReader
     from core.accounts.recorder import SnapshotRecorder
     from core.accounts.scan import Cursor, ScanContext
-    from core.model.snapshots import Snapshot
+    from core.model.meeting import Meeting
     from core.store.jobs import Job
 
 UNLICENSED = "unlicensed"
@@ -151,16 +151,17 @@ class MeetingsPhase:
         readings = self.context.reread_changed(account_id, prefetcher.readings(chosen), items)
         snapshots = self.context.compare(account_id, readings, items)
         is_last = len(chosen) == len(remaining)
+        next_cursor = {**cursor, "phase": self.name, "from": chosen[-1] if chosen else after_number}
         if is_last and self.checks_missing:
-            snapshots += self._missing(account_id, host.host_id, items)
+            missing, is_last = self._missing(account_id, host.host_id, items, after=cursor.get("missing", 0))
+            snapshots += self.context.read_known(account_id, missing)
+            if not is_last:
+                next_cursor["missing"] = missing[-1].number
         if repeated := repeat_if_changing(cursor, snapshots):
             self.close()
             return repeated
-        next_cursor = (
-            {"phase": self.name, "after": host.host_id, "from": 0}
-            if is_last
-            else {**cursor, "phase": self.name, "from": chosen[-1]}
-        )
+        if is_last:
+            next_cursor = {"phase": self.name, "after": host.host_id, "from": 0}
         skips = [Skip(host.name or host.host_id, one) for one in listed.skipped] if is_last else []
         return self.recorder.record(job, snapshots, cursor=next_cursor, done=1 if is_last else 0, skips=skips)
 
@@ -192,13 +193,29 @@ class MeetingsPhase:
         current = {number: item for number, item in listed.items.items() if is_current(item, now)}
         return UserMeetings(current, listed.skipped)
 
-    def _missing(self, account_id: str, host_id: str, items: Mapping[int, Any]) -> list[Snapshot]:
-        """Read the host's known meetings that are not listed."""
-        with self.context.store.reading() as connection:
-            known = account_meetings.of_host(
-                connection, self.context.store.sealer, account_id, host_id, now=self.context.now_ms()
-            )
-        return self.context.read_known(account_id, [one for one in known if one.number not in items])
+    def _missing(
+        self, account_id: str, host_id: str, items: Mapping[int, Any], *, after: int
+    ) -> tuple[list[Meeting], bool]:
+        """Return the host's next known meetings that are not listed, and whether they are the last.
+
+        They are few, unless the list could not be read.
+        """
+        missing: list[Meeting] = []
+        while True:
+            with self.context.store.reading() as connection:
+                known = account_meetings.of_host(
+                    connection,
+                    self.context.store.sealer,
+                    account_id,
+                    host_id,
+                    now=self.context.now_ms(),
+                    after=after,
+                    limit=KNOWN_BATCH_SIZE,
+                )
+            missing += [one for one in known if one.number not in items]
+            if len(known) < KNOWN_BATCH_SIZE or len(missing) > KNOWN_BATCH_SIZE:
+                return missing[:KNOWN_BATCH_SIZE], len(missing) <= KNOWN_BATCH_SIZE
+            after = known[-1].number
 
 
 @dataclass(slots=True)

@@ -26,12 +26,11 @@ _TRIED_DAYS = 3
 
 
 def of_host(
-    connection: Connection, sealer: Sealer, account_id: str, host_id: str, *, now: int
+    connection: Connection, sealer: Sealer, account_id: str, host_id: str, *, now: int, after: int, limit: int
 ) -> list[Meeting]:
-    """Return a user's scheduled meetings that are not over at `now`."""
-    return _found(
-        connection, sealer, and_(_is_current(account_id, now), meetings.c.host_id == host_id), limit=None
-    )
+    """Return up to `limit` of a user's scheduled meetings that are not over at `now`, after a number."""
+    which = and_(_is_current(account_id, now), meetings.c.host_id == host_id, meetings.c.number > after)
+    return _found(connection, sealer, which, limit=limit)
 
 
 def of_unlisted_hosts(
@@ -78,7 +77,7 @@ def _is_current(account_id: str, now: int) -> Any:
     )
 
 
-def _found(connection: Connection, sealer: Sealer, which: Any, *, limit: int | None) -> list[Meeting]:
+def _found(connection: Connection, sealer: Sealer, which: Any, *, limit: int) -> list[Meeting]:
     numbers = connection.execute(
         select(meetings.c.account_id, meetings.c.number).where(which).order_by(meetings.c.number).limit(limit)
     ).all()
