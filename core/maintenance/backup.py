@@ -226,6 +226,7 @@ def _copy_rows(source: URL, draft: Path, report: Report | None) -> None:
     engine, place = postgresql.reading(source), sqlite.draft(draft)
     try:
         with engine.connect() as live, place.begin() as copy:
+            postgresql.allow_idle(live)
             revision = migrate.revision_of(live)
             if revision is None:
                 raise BackupError("The database has no tables of the bridge. Nothing was written.")

@@ -13,7 +13,7 @@ from core.maintenance.backup import counting
 from core.maintenance.target import filling, refuse_others, state_of
 from core.store import audit
 from core.store.audit import Action
-from core.store.db import migrate, settings
+from core.store.db import migrate, postgresql, settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,6 +50,7 @@ def move(source: Store, target: URL, *, name: str, report: Report | None = None)
     migrate.upgrade(source.engine, source.sealer)
     with source.reading() as connection:
         if source.is_shared:
+            postgresql.allow_idle(connection)
             refuse_others(connection)
         try:
             moved = _copy(connection, target, source.sealer, report)

@@ -90,6 +90,11 @@ def wait_for_migrations(connection: Connection) -> None:
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
 
 
+def allow_idle(connection: Connection) -> None:
+    """Let a transaction be idle for as long as it takes, as while a copy of what it has read is compared."""
+    connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+
+
 def rewrite(engine: Engine, tables: Iterable[str]) -> None:
     """Rewrite tables (VACUUM FULL): until then, dropped columns and old row versions stay in their files."""
     from psycopg import sql

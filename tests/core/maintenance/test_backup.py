@@ -33,7 +33,7 @@ from core.store.sites import sites
 from tests.core.conftest import KEYS, connected
 
 if TYPE_CHECKING:
-    from sqlalchemy import URL
+    from sqlalchemy import URL, Connection
 
 PASSPHRASE = "correct horse battery staple"
 
@@ -358,6 +358,27 @@ class TestMove:
         with pytest.raises(DatabaseNotEmptyError, match="other data"):
             move(file_store, address(empty_file), name="there")
         assert rows(file_store, "SELECT count(*) FROM settings WHERE name = 'moved_to'") == [(0,)]
+
+    def test_lets_the_server_wait_while_the_copy_is_compared(
+        self, empty_server: str, empty_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It ends other transactions that are idle for 20 seconds, and a large copy takes longer."""
+        waits: list[str | None] = []
+
+        def copy(source: Connection, *args: Any) -> Any:
+            waits.append(source.scalar(text("SHOW idle_in_transaction_session_timeout")))
+            return copied(source, *args)
+
+        copied = tables.copy
+        monkeypatch.setattr(tables, "copy", copy)
+        source = opened(address(empty_server))
+        try:
+            upgrade(source.engine, source.sealer)
+            written(source, tmp_path)
+            move(source, address(empty_file), name="elsewhere")
+        finally:
+            source.close()
+        assert waits == ["0", "0"]
 
     def test_refuses_while_a_bridge_is_connected(self, file_store: Store, empty_server: str) -> None:
         connected(file_store, "s1")
