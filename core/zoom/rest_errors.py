@@ -122,7 +122,8 @@ def _limit(headers: Mapping[str, str], said: str, code: int | None, *, now: date
         # Zoom's days begin at midnight GMT, as its message says; without a hint it is the limit per second.
         midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         wait = (midnight - now).total_seconds() if daily else _SECOND
-    wait = min(max(wait, 0.0), _LONGEST_SECONDS)
+    # Zoom's time may have passed by this machine's clock, and its limit has not.
+    wait = min(max(wait, _MINUTE if daily else _SECOND), _LONGEST_SECONDS)
     message = messages.ZOOM_RATE_LIMIT
     if daily:
         until = (now + timedelta(seconds=wait)).astimezone(UTC)

@@ -183,8 +183,15 @@ class TestLimits:
         assert isinstance(error, ZoomLimitError)
         assert (error.daily, error.wait) == (False, 1.0)
 
-    @pytest.mark.parametrize("value", ["2026-03-01T00:00:00Z", "99999999999", "soon", "9999-12-31T00:00:00Z"])
+    @pytest.mark.parametrize(
+        "value", ["2026-03-01T00:00:00Z", "0", "99999999999", "soon", "9999-12-31T00:00:00Z"]
+    )
     def test_waits_are_bounded(self, value: str) -> None:
         error = refused(429, Retry_After=value)
         assert isinstance(error, ZoomLimitError)
-        assert 0 <= error.wait <= 24 * 3600
+        assert 1 <= error.wait <= 24 * 3600
+
+    def test_a_daily_limit_that_is_over_by_this_clock_alone_waits_a_minute(self) -> None:
+        error = refused(429, X_RateLimit_Type="Daily-limit", Retry_After="2026-03-03T11:57:00Z")
+        assert isinstance(error, ZoomLimitError)
+        assert (error.daily, error.wait) == (True, 60)
