@@ -11,7 +11,7 @@ import structlog
 
 from core.accounts import backfill_job, reconcile_job
 from core.accounts.recorder import DISMISSED, HELD
-from core.errors import TooManyJobsError
+from core.errors import StoreUnavailableError, TooManyJobsError
 from core.jobs.worker import WorkerThread
 from core.model.snapshots import Drift
 from core.store import jobs
@@ -70,20 +70,26 @@ class JobScheduler:
     def enqueue_due(self) -> None:
         """Enqueue the jobs that are due now. Raises: StoreUnavailableError."""
         now = int(self.clock() * 1000)
-        sealer = self.store.sealer
         with self.store.reading() as connection:
-            account_ids = [account.id for account in zoom_credentials.list_all(connection, sealer)]
+            account_ids = list(zoom_credentials.names(connection))
             due = zoom_credentials.due(connection, now)
-            incomplete = [
-                account_id
-                for account_id in account_ids
-                if _needs_backfill(connection, sealer, account_id, now=now)
-            ]
-        for account_id in incomplete:
-            self._enqueue(backfill_job.KIND, account_id)
+        for account_id in account_ids:
+            if self._is_incomplete(account_id, now=now):
+                self._enqueue(backfill_job.KIND, account_id)
         for account_id in due:
             if self._enqueue(reconcile_job.KIND, account_id):
                 self.store.write(partial(zoom_credentials.postpone, account_id=account_id, now=now))
+
+    def _is_incomplete(self, account_id: str, *, now: int) -> bool:
+        """Whether meetings of an account are to be read; where that cannot be told, the other accounts go on."""
+        try:
+            with self.store.reading() as connection:
+                return _needs_backfill(connection, self.store.sealer, account_id, now=now)
+        except StoreUnavailableError:
+            raise
+        except Exception:
+            logger.exception("schedule_failed", account=account_id)
+            return False
 
     def _enqueue(self, kind: str, account_id: str) -> bool:
         """Enqueue a job; return False where too many wait, so that it stays due."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import update
 
 from core.accounts import backfill_job, import_job, reconcile_job
 from core.accounts.job_schedule import JobScheduler
 from core.errors import UnknownJobError
 from core.store import jobs
 from core.store.accounts import credentials as zoom_credentials
+from core.store.db.schema import meetings
 from tests.zoom import faults
 from tests.zoom.faults import Place
 
@@ -43,6 +45,20 @@ class TestSchedule:
             assert zoom_credentials.due(connection, int(world.clock() * 1000)) == [
                 world.zoom.account.account_id
             ]
+
+    def test_goes_on_where_a_meeting_of_an_account_cannot_be_read(self, world: World) -> None:
+        """As where no key opens it any more: the same account, and others, are reconciled all the same."""
+        anna = world.zoom.account.add_user("Anna")
+        number = world.zoom.account.make(anna, "Choir", quietly=True)
+        world.run_steps(world.enqueue(import_job.KIND))
+        world.end_jobs()
+        world.doubt(number)
+        broken = update(meetings).values(sealed=b"of another key")
+        world.store.write(lambda connection: connection.execute(broken))
+        scheduler = JobScheduler(world.store, world.jobs, world.clock)
+        assert backfills(scheduler, world) == 0
+        with world.store.reading() as connection:
+            assert jobs.latest(connection, 1)[0].kind == reconcile_job.KIND
 
     def test_does_not_ask_again_at_once_about_what_is_unclear(self, world: World) -> None:
         anna = world.zoom.account.add_user("Anna")
