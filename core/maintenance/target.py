@@ -107,8 +107,9 @@ def _filling_file(path: Path) -> Iterator[Connection]:
         if path.exists() and path.stat().st_size:
             raise DatabaseNotEmptyError(
                 f"There is a database already: {path}. Nothing was changed. Restore into another data folder, or move this "
-                "one away first."
+                "one away first, with the files beside it that begin with its name."
             )
+        _refuse_left_behind(path)
         draft.unlink(missing_ok=True)  # of an interrupted run
         private_files.make_file(draft)
         engine = sqlite.draft(draft)
@@ -125,3 +126,18 @@ def _filling_file(path: Path) -> Iterator[Connection]:
     finally:
         draft.unlink(missing_ok=True)
         os.close(lock)
+
+
+def _refuse_left_behind(path: Path) -> None:
+    """Check that nothing was left of a database that was moved away. Raises: DatabaseNotEmptyError.
+
+    After a crash, the write-ahead log holds what was committed last: https://www.sqlite.org/wal.html
+    """
+    for suffix in ("-wal", "-journal"):
+        left = path.with_name(path.name + suffix)
+        if left.exists() and left.stat().st_size:
+            raise DatabaseNotEmptyError(
+                f"{left} is part of a database that is not there any more, and may hold its last events. Nothing was "
+                "changed. Move it to where that database is now, beside it and named after it, or restore into another "
+                "data folder."
+            )

@@ -310,6 +310,21 @@ class TestRefusals:
                 restore(path, store.url, store.sealer, now=time.time())
         assert rows(store, "SELECT id FROM sites") == [("s1",)]
 
+    @pytest.mark.parametrize("suffix", ["-wal", "-journal"])
+    def test_keeps_what_was_left_of_a_database(
+        self, file_store: Store, tmp_path: Path, empty_file: str, suffix: str
+    ) -> None:
+        """After a crash, the last events are in the log beside the file, which alone was moved away."""
+        path, _ = written(file_store, tmp_path)
+        left = Path(str(address(empty_file).database) + suffix)
+        left.parent.mkdir(mode=0o700)
+        left.write_bytes(b"the last events")
+        with pytest.raises(DatabaseNotEmptyError, match="its last events"):
+            restore(path, address(empty_file), file_store.sealer, now=0)
+        assert left.read_bytes() == b"the last events"
+        left.write_bytes(b"")
+        restore(path, address(empty_file), file_store.sealer, now=0)
+
     def test_restored_bridge_is_the_newest_at_each_site(
         self, store: Store, tmp_path: Path, empty_file: str
     ) -> None:
