@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
+from sqlalchemy import select
 from sqlalchemy.exc import DatabaseError
 
 from core import __version__
-from core.errors import BackupError, StoreUnavailableError
+from core.errors import BackupError, StoreError, StoreUnavailableError
 from core.maintenance import tables
 from core.maintenance.key_sealing import SealedKey, seal_key
 from core.maintenance.tables import TableSummary
@@ -48,6 +49,7 @@ _MANIFEST = "backup_manifest"
 _PAGES = 2000  # copied at a time
 _SIGNED = b"zoombridge: manifest of a backup\n"
 _MILLISECONDS = 1000
+_SEALED = {"sites": "key", "events": "request"}  # columns that were always encrypted, by their tables
 
 
 class TableEntry(BaseModel):
@@ -107,7 +109,8 @@ def write_backup(
 ) -> Manifest:
     """Write a backup with mode 0600, under another name until it is complete; then it replaces an older backup.
 
-    `keys` are those of the bridge; with `passphrase` they are included. Blocks. Raises: BackupError, StoreError, OSError.
+    `keys` are those of the bridge, which is checked; with `passphrase` they are included. Blocks.
+    Raises: BackupError, StoreError, OSError.
     """
     if path.exists() and not is_backup(path):
         raise BackupError(f"{path} exists and is no backup, so it is not replaced. Nothing was changed.")
@@ -272,6 +275,7 @@ def _finish(
         if revision is None:
             raise BackupError("The database has no tables of the bridge. Nothing was written.")
         found = tables.tables_of(connection)
+        _require_fitting(connection, found, Sealer(keys))
         total = tables.count_rows(connection, found)
         summaries = tables.summarize(connection, found, counting(report, "Checking", total))
         manifest = Manifest(
@@ -293,6 +297,24 @@ def _finish(
         connection.exec_driver_sql(f"PRAGMA application_id = {_APPLICATION_ID}")
     engine.dispose()
     return manifest
+
+
+def _require_fitting(connection: Connection, found: list[DatabaseTable], sealer: Sealer) -> None:
+    """Check that keys open what was encrypted last. Raises: BackupError."""
+    columns = [
+        (one.table, one.table.c[_SEALED[one.name]]) for one in found if _SEALED.get(one.name) in one.columns
+    ]
+    for table, column in columns:
+        newest = select(column).order_by(*(key.desc() for key in table.primary_key)).limit(1)
+        sealed = connection.scalar(newest)
+        try:
+            if sealed is not None:
+                sealer.open(sealed)
+        except StoreError as error:
+            raise BackupError(
+                "The key does not open this database, so nobody could restore the backup with it. No file was left behind. "
+                "Use the key with which the bridge runs: ZOOMBRIDGE_KEY, or the file zoombridge.key beside the database."
+            ) from error
 
 
 def manifest_of(connection: Connection, path: Path) -> CheckedBackup:

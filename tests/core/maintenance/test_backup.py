@@ -267,6 +267,15 @@ class TestKey:
         assert manifest.key is None
         assert KEYS.encode() not in path.read_bytes()
 
+    def test_is_the_one_that_opens_the_data(self, file_store: Store, tmp_path: Path) -> None:
+        """Not one of another shell or folder, with which the backup could be checked and never be restored."""
+        path, another = tmp_path / "one.backup", Fernet.generate_key().decode()
+        connected(file_store, "s1")
+        with pytest.raises(BackupError, match="does not open this database"):
+            write_backup(file_store.url, another, path, now=0)
+        assert not list(tmp_path.glob("*one.backup*"))
+        write_backup(file_store.url, f"{another} {KEYS}", path, now=0)
+
     def test_is_encrypted_with_a_passphrase(self, store: Store, tmp_path: Path) -> None:
         path, manifest = written(store, tmp_path, passphrase=PASSPHRASE)
         assert KEYS.encode() not in path.read_bytes()
