@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 BY_ITSELF = "the bridge itself"
 _POLL_SECONDS = 60.0
 _SETTLE_MILLISECONDS = 3_600_000  # until a meeting that stayed unclear is read again without a change
-_MOST_JOBS, _MOST_UNSETTLED = 50, 1000
+_MOST_JOBS, MOST_UNSETTLED = 50, 1000
 _GATHER_SECONDS = 2.0  # meetings that change within this time are read by one job
 
 logger = structlog.get_logger(__name__)
@@ -40,12 +40,16 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class JobScheduler:
-    """Enqueue due jobs, in a thread of its own. `meetings_changed` is set when a meeting may have become incomplete."""
+    """Enqueue due jobs, in a thread of its own. `meetings_changed` is set when a meeting may have become incomplete.
+
+    Up to `most_unsettled` meetings that were just read do not keep the others of their account from being read.
+    """
 
     store: Store
     job_runner: JobRunner
     clock: Callable[[], float] = time.time
     meetings_changed: threading.Event | None = None
+    most_unsettled: int = MOST_UNSETTLED
     thread: WorkerThread = field(init=False)
 
     def __post_init__(self) -> None:
@@ -84,7 +88,9 @@ class JobScheduler:
         """Whether meetings of an account are to be read; where that cannot be told, the other accounts go on."""
         try:
             with self.store.reading() as connection:
-                return _needs_backfill(connection, self.store.sealer, account_id, now=now)
+                return _needs_backfill(
+                    connection, self.store.sealer, account_id, now=now, most=self.most_unsettled
+                )
         except StoreUnavailableError:
             raise
         except Exception:
@@ -105,10 +111,10 @@ class JobScheduler:
         return _POLL_SECONDS
 
 
-def _needs_backfill(connection: Connection, sealer: Sealer, account_id: str, *, now: int) -> bool:
+def _needs_backfill(connection: Connection, sealer: Sealer, account_id: str, *, now: int, most: int) -> bool:
     """Whether there are incomplete meetings, besides those that were just read: unclear, or not to be trashed.
 
-    Where those are too many to tell others from them, none is read for as long.
+    Where those are `most` or more, others are not told from them, and none is read for as long.
     """
     latest = [
         job
@@ -118,9 +124,9 @@ def _needs_backfill(connection: Connection, sealer: Sealer, account_id: str, *, 
     unsettled: dict[int, int] = {}
     for job in latest:
         for kind in (Drift.UNSURE, HELD, DISMISSED):
-            for _, finding in findings.of_job(connection, job.id, kind=kind, limit=_MOST_UNSETTLED):
+            for _, finding in findings.of_job(connection, job.id, kind=kind, limit=most):
                 unsettled[finding.number] = max(job.created_at, unsettled.get(finding.number, 0))
-    if len(unsettled) >= _MOST_UNSETTLED:
+    if len(unsettled) >= most:
         return False
     wanted = account_meetings.to_complete(
         connection, sealer, account_id, now=now, after=0, limit=1 + len(unsettled)

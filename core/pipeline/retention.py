@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # In one transaction: others write, too.
-_BATCH_SIZE = 50  # meetings
-_ROWS = 5000  # of what is not folded
+BATCH_SIZE = 50  # meetings
+BATCH_ROWS = 5000  # of what is not folded
 _INTERVAL_SECONDS = 3600.0
 _DAY_MILLISECONDS = 24 * 3600 * 1000
 # Zoom retries for 85 minutes: an older event may yet arrive after one that is younger than this.
@@ -58,7 +58,8 @@ logger = structlog.get_logger(__name__)
 class Retention:
     """Drop events that are too old, and the oldest where there are too many, in a thread of its own.
 
-    `days`, `events` and `names_days` override the stored settings, which apply from the next round on.
+    `days`, `events` and `names_days` override the stored settings, which apply from the next round on. A transaction
+    drops what belongs to `batch_size` meetings, or `batch_rows` rows of what is not folded.
     """
 
     store: Store
@@ -66,6 +67,8 @@ class Retention:
     events: int | None = None
     names_days: int | None = None
     clock: Callable[[], float] = time.time
+    batch_size: int = BATCH_SIZE
+    batch_rows: int = BATCH_ROWS
     thread: WorkerThread = field(init=False)
 
     def __post_init__(self) -> None:
@@ -147,7 +150,7 @@ class Retention:
             event_redaction.remove_before,
             sealer=self.store.sealer,
             moment=moment,
-            limit=_BATCH_SIZE * 20,
+            limit=self.batch_size * 20,
             now=now,
         )
         self._repeat(step)
@@ -168,7 +171,7 @@ class Retention:
         while not self.thread.stopping.is_set():
             with self.store.reading() as connection:
                 found = log.meetings_before(
-                    connection, moment, _BATCH_SIZE + len(kept), account_id=account_id
+                    connection, moment, self.batch_size + len(kept), account_id=account_id
                 )
             keys = [key for key in found if key not in kept]
             if not keys:
@@ -217,14 +220,14 @@ class Retention:
 
         def drop(connection: Connection) -> int:
             recording_files.delete_batch_items_before(connection, moment, account_id=account_id)
-            dropped = log.drop_others(connection, moment, _ROWS, account_id=account_id)
+            dropped = log.drop_others(connection, moment, self.batch_rows, account_id=account_id)
             event_redaction.rewind(connection)
             return dropped
 
         return self._repeat(drop)
 
     def _drop_attempts(self, moment: int, site_id: str | None) -> None:
-        self._repeat(partial(attempts.delete_before, moment=moment, site_id=site_id, limit=_ROWS))
+        self._repeat(partial(attempts.delete_before, moment=moment, site_id=site_id, limit=self.batch_rows))
 
     def _repeat(self, write: Callable[[Connection], int]) -> int:
         """Repeat a write, each in a transaction of its own, until it has nothing left; return the sum of its counts."""

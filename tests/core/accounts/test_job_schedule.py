@@ -75,11 +75,8 @@ class TestSchedule:
         world.ahead(3700)
         assert backfills(scheduler, world) == 2
 
-    def test_does_not_ask_again_at_once_where_too_much_is_unclear(
-        self, world: World, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_does_not_ask_again_at_once_where_too_much_is_unclear(self, world: World) -> None:
         """As where the app lacks a scope: thousands of refused requests a minute, without an end."""
-        monkeypatch.setattr("core.accounts.job_schedule._MOST_UNSETTLED", 2)
         anna = world.zoom.account.add_user("Anna")
         numbers = [world.zoom.account.make(anna, "Choir", quietly=True) for _ in range(3)]
         world.run_steps(world.enqueue(import_job.KIND))
@@ -87,7 +84,7 @@ class TestSchedule:
         for number in numbers:
             world.doubt(number)
             world.zoom.refuse(Place.MEETING.path(number=number), faults.NO_MEETINGS_LICENCE)
-        scheduler = JobScheduler(world.store, world.jobs, world.clock)
+        scheduler = JobScheduler(world.store, world.jobs, world.clock, most_unsettled=2)
         assert backfills(scheduler, world) == 1
         world.run_steps(newest(world))
         assert backfills(scheduler, world) == 1

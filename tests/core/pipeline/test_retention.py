@@ -111,9 +111,8 @@ class TestWhatCannotBeRead:
         store.write(lambda connection: connection.execute(broken))
         return clock
 
-    def test_keeps_no_other_event(self, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("core.pipeline.retention._BATCH_SIZE", 2)
-        assert Retention(store, days=30, clock=clock).drop() == 4
+    def test_keeps_no_other_event(self, store: Store, clock: Clock) -> None:
+        assert Retention(store, days=30, clock=clock, batch_size=2).drop() == 4
         assert kept(store) == 6
 
     def test_keeps_no_other_name(self, store: Store, clock: Clock) -> None:
@@ -147,8 +146,7 @@ class TestAPartThatFails:
         monkeypatch.setattr(log, "drop_others", mistake)
         attempt = Attempt("s1", NUMBER, at=clock.ms - 40 * DAY * 1000, milliseconds=1)
         store.write(lambda connection: attempts.add(connection, [attempt] * 3))
-        monkeypatch.setattr("core.pipeline.retention._ROWS", 2)
-        assert Retention(store, days=30, clock=clock).drop() == 0
+        assert Retention(store, days=30, clock=clock, batch_rows=2).drop() == 0
         with store.reading() as connection:
             assert attempts.of_post(connection, "s1", NUMBER, limit=3) == []
 
