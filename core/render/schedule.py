@@ -98,12 +98,7 @@ def _by_dates(meeting: Meeting, now: datetime) -> Schedule:
     held = [date for date in all_dates if date.available]
     remaining = tuple(date for date in all_dates if now < end_of(date)) if meeting.is_series else ()
     if not held:
-        until = _next(now, [end_of(date) for date in all_dates])
-        if meeting.start_time is None and not meeting.created:  # single dates were told, and not the series
-            found = Schedule(Phase.UNDATED, None, remaining, until)
-        else:
-            found = Schedule(Phase.CANCELLED, all_dates[-1], remaining, until)
-        return found
+        return _without_dates(meeting, remaining, now)
     link_ends = max(date.end_time for date in held) + JOIN_GRACE
     over = max(end_of(date) for date in held)
     changes = [link_ends, *(end_of(date) for date in all_dates), *(date.start_time for date in held)]
@@ -117,6 +112,18 @@ def _by_dates(meeting: Meeting, now: datetime) -> Schedule:
     if meeting.is_series and not meeting.occurrences:
         return Schedule(Phase.UNDATED)
     return Schedule(Phase.ENDED, held[-1], remaining, until, over)
+
+
+def _without_dates(meeting: Meeting, remaining: tuple[Occurrence, ...], now: datetime) -> Schedule:
+    """Return the schedule where every known date is cancelled: that of a series, too, if it is known itself.
+
+    Of a series that the bridge does not know yet, single dates may be told first.
+    """
+    until = _next(now, [end_of(date) for date in meeting.dates])
+    is_known = meeting.created or meeting.start_time is not None or bool(meeting.recurrence)
+    if not is_known:
+        return Schedule(Phase.UNDATED, None, remaining, until)
+    return Schedule(Phase.CANCELLED, meeting.dates[-1], remaining, until)
 
 
 def _next(now: datetime, moments: list[datetime]) -> datetime | None:
