@@ -24,32 +24,30 @@ from core.model.meeting import (
     MeetingKind,
     MeetingState,
     Position,
-    is_visible,
-    parse_time,
     whole_number,
-    zoom_time,
 )
-from core.model.state_fields import reduced, with_host_ids
-from core.zoom.join_link import starts_meeting, without_passcode
+from core.model.merging import (
+    filled,
+    has_new_rule,
+    leaves_others,
+    merge,
+    occurrence_id,
+    occurrences_of,
+    with_occurrences,
+)
+from core.model.state_fields import with_host_ids
+from core.model.told_fields import told_fields
+from core.zoom.join_link import without_passcode
 from core.zoom.numbers import meeting_number
-from core.zoom.timezones import zone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
-    from zoneinfo import ZoneInfo
+    from collections.abc import Callable, Iterable, Mapping
 
     from core.zoom.envelope import Envelope
 
 SNAPSHOT = "snapshot"  # read by the bridge from Zoom's REST API; Zoom sends no event of this name
 GONE = "gone"  # the `operation` of a snapshot of a meeting that no longer exists
 
-_ANY_ZONE, _ANOTHER_ZONE = (
-    zone("UTC"),
-    zone("Asia/Tokyo"),
-)  # to tell whether a time is readable, and names its zone
-_DAYS_OF_A_WEEK = 7
-_LINKS = frozenset({"join_url", "registration_url"})
-_HIGHEST_TYPE = 99  # of an uploaded recording; a larger one, or one below zero, is no type of Zoom's
 # Every meeting has them, so an answer without one does not tell it.
 _NEVER_MISSING = frozenset({"topic", "type", "join_url", "host_id"})
 _NEVER_MISSING_WITH_DATES = frozenset({"start_time", "duration", "timezone"})
@@ -194,9 +192,9 @@ def _of_the_named(step: Callable[[Meeting, Envelope], Meeting]) -> Callable[[Mee
     """
 
     def apply_to_named(meeting: Meeting, envelope: Envelope) -> Meeting:
-        given = _kept(envelope.payload.object or {})
+        given = told_fields(envelope.payload.object or {})
         is_update = step in (_updated, _converted)
-        before = _kept(_old_object(envelope)) if is_update else given
+        before = told_fields(_old_object(envelope)) if is_update else given
         is_recovery = step is _recovered
         uuid = shared_number.named(meeting, given, before, is_deleted=is_recovery) if meeting.created else ""
         if uuid is None and not is_update:
@@ -227,7 +225,7 @@ def _kind(envelope: Envelope, before: MeetingKind) -> MeetingKind:
             return MeetingKind.MEETING
     if envelope.event.startswith(("recording.", "user.")):
         return before  # `type` has other values in these events
-    zoom_type = _kept(envelope.payload.object or {}).get("type")
+    zoom_type = told_fields(envelope.payload.object or {}).get("type")
     if zoom_type in WEBINARS or envelope.event.startswith("webinar."):
         return MeetingKind.WEBINAR
     # The name of a snapshot does not tell the kind, so without a type it stays as it was.
@@ -241,7 +239,7 @@ def _created(meeting: Meeting, envelope: Envelope) -> Meeting:
     `event_ts` the time of sending). A second creation of the same number starts anew, as with a personal meeting room,
     whose other meetings are kept aside.
     """
-    given = _kept(envelope.payload.object or {})
+    given = told_fields(envelope.payload.object or {})
     meeting = shared_number.switch_to(meeting, shared_number.uuid_of(given))
     is_another = shared_number.is_another(meeting, given)
     if not is_another and (
@@ -307,7 +305,7 @@ def _tells_of_this_life(meeting: Meeting, envelope: Envelope) -> bool:
 
 def _updated(meeting: Meeting, envelope: Envelope) -> Meeting:
     """Merge the changed fields: an update holds `id` for certain and otherwise only what changed."""
-    given = _kept(envelope.payload.object or {})
+    given = told_fields(envelope.payload.object or {})
     if _is_of_room(meeting, given):
         meeting = _with_room(meeting, given)
         given = {key: given[key] for key in _OF_THE_ROOM & given.keys()}
@@ -319,16 +317,18 @@ def _updated(meeting: Meeting, envelope: Envelope) -> Meeting:
     elif _names_one_occurrence(envelope, given, meeting):
         # One occurrence was moved or changed: the series keeps its start and duration.
         changed = {
-            "occurrences": _with_occurrences({"occurrences": _remaining(envelope, given, before)}, given)
+            "occurrences": with_occurrences({"occurrences": _remaining(envelope, given, before)}, given)
         }
-        if not _items(given) and _OF_THE_SCHEDULE & given.keys():
+        if not occurrences_of(given) and _OF_THE_SCHEDULE & given.keys():
             doubt = Doubt.CHANGED_WITHOUT_DATES
-        of_the_date = _OF_THE_SCHEDULE | (_OF_A_DATE if envelope.payload.scope and _items(given) else set())
+        of_the_date = _OF_THE_SCHEDULE | (
+            _OF_A_DATE if envelope.payload.scope and occurrences_of(given) else set()
+        )
         given = {key: value for key, value in given.items() if key not in of_the_date} | changed
-    elif _items(before):
+    elif occurrences_of(before):
         before["occurrences"] = _with_duration(_remaining(envelope, given, before), meeting, given)
-        if _items(given):
-            given = {**given, "occurrences": _filled(_items(given), before)}
+        if occurrences_of(given):
+            given = {**given, "occurrences": filled(occurrences_of(given), before)}
             doubt = Doubt.NONE if doubt in _ABOUT_DATES else doubt
         elif _moves_dates(meeting, given):
             doubt = Doubt.CHANGED_WITHOUT_DATES
@@ -353,7 +353,7 @@ def _moves_dates(meeting: Meeting, given: Mapping[str, Any]) -> bool:
     if not meeting.is_series:
         return False
     start = meeting.object.get("start_time")
-    return _has_new_rule(meeting.object, given) or given.get("start_time", start) != start
+    return has_new_rule(meeting.object, given) or given.get("start_time", start) != start
 
 
 def _converted(meeting: Meeting, envelope: Envelope) -> Meeting:
@@ -375,12 +375,12 @@ def _remaining(
 ) -> list[dict[str, Any]]:
     """Return the known occurrences without those that vanished: named among the replaced values only."""
     gone = _vanished(envelope, given)
-    return [item for item in _items(before) if _id(item) not in gone]
+    return [item for item in occurrences_of(before) if occurrence_id(item) not in gone]
 
 
 def _vanished(envelope: Envelope, given: Mapping[str, Any]) -> set[str]:
-    return {_id(item) for item in _items(_kept(_old_object(envelope)))} - {
-        _id(item) for item in _items(given)
+    return {occurrence_id(item) for item in occurrences_of(told_fields(_old_object(envelope)))} - {
+        occurrence_id(item) for item in occurrences_of(given)
     }
 
 
@@ -402,25 +402,13 @@ def _names_one_occurrence(envelope: Envelope, given: Mapping[str, Any], known: M
     both in the new and in the replaced values, is about the others alone, unless it changes the series' rule.
     """
     is_series = known.is_series or known.type is None  # only series have occurrences
-    if not is_series or not _items(known.object):
+    if not is_series or not occurrences_of(known.object):
         return False
     if envelope.payload.scope in _EXTENTS:
-        return envelope.payload.scope == "single" and bool(_items(given) or _OF_THE_SCHEDULE & given.keys())
-    return _leaves_others(known.object, given, _vanished(envelope, given))
-
-
-def _leaves_others(known: Mapping[str, Any], given: Mapping[str, Any], gone: Collection[str] = ()) -> bool:
-    """Tell whether a list names only some occurrences of a known series; `gone` are those that it no longer has."""
-    occurrences = {_id(item) for item in _items(known)}
-    named = {_id(item) for item in _items(given)}
-    if len(named) > 1 and not named & occurrences:
-        return False  # a moved series, whose occurrences have new ids
-    return bool(named) and not _has_new_rule(known, given) and bool(occurrences - named - set(gone))
-
-
-def _has_new_rule(known: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
-    rule = known.get("recurrence", {})
-    return any(rule.get(key) != value for key, value in given.get("recurrence", {}).items())
+        return envelope.payload.scope == "single" and bool(
+            occurrences_of(given) or _OF_THE_SCHEDULE & given.keys()
+        )
+    return leaves_others(known.object, given, _vanished(envelope, given))
 
 
 def _old_object(envelope: Envelope) -> Mapping[str, Any]:
@@ -439,7 +427,7 @@ def _deleted(meeting: Meeting, envelope: Envelope) -> Meeting:
         return _mark(meeting, envelope, "deleted")
     if _leaves_the_date_open(meeting, envelope):
         return replace(_fill(meeting, envelope), doubt=Doubt.DELETED_WITHOUT_DATES)
-    zoom_type = _kept(envelope.payload.object or {}).get("type", meeting.type)
+    zoom_type = told_fields(envelope.payload.object or {}).get("type", meeting.type)
     is_unsure = envelope.payload.operation == "single" and zoom_type is None
     doubt = Doubt.DELETED_UNKNOWN_TYPE if is_unsure else Doubt.NONE
     is_final = meeting.state is MeetingState.PERMANENTLY_DELETED
@@ -468,15 +456,15 @@ def _with_recovered_dates(meeting: Meeting, envelope: Envelope) -> tuple[Meeting
     Where it names none, those stay deleted that were so before the series. If the series was not deleted as a whole but all
     of its dates, one by one, they come back; an answer over REST tells whether that is right.
     """
-    known = _items(meeting.object)
+    known = occurrences_of(meeting.object)
     if not known:
         return meeting, Doubt.NONE  # of an unknown series, the dates stay unknown
-    back, doubt = _items(_kept(envelope.payload.object or {})), Doubt.NONE
+    back, doubt = occurrences_of(told_fields(envelope.payload.object or {})), Doubt.NONE
     if not back and meeting.state is MeetingState.SCHEDULED and not any(map(_is_held, known)):
         back, doubt = known, Doubt.CHANGED_WITHOUT_DATES
     marked = {"occurrences": [{**item, "status": "available"} for item in back]}
-    ids = {_id(item) for item in known}
-    dates = [item for item in _with_occurrences(meeting.object, marked) if _id(item) in ids]
+    ids = {occurrence_id(item) for item in known}
+    dates = [item for item in with_occurrences(meeting.object, marked) if occurrence_id(item) in ids]
     return replace(meeting, object={**meeting.object, "occurrences": dates}), doubt
 
 
@@ -506,7 +494,7 @@ def _snapshot(meeting: Meeting, envelope: Envelope) -> Meeting:
     instances = meeting.instances
     if (envelope.payload.object or {}).get("status") == "waiting":
         instances = end_running(instances, instance_events.sent_at(envelope))
-    given = _kept(envelope.payload.object or {})
+    given = told_fields(envelope.payload.object or {})
     if _is_of_room(meeting, given):
         of_room: dict[str, Any] = {key: given[key] for key in _OF_THE_ROOM & given.keys()}
         with_room = replace(meeting, object={**meeting.object, **of_room}, instances=instances)
@@ -552,7 +540,7 @@ def _ended(meeting: Meeting, envelope: Envelope) -> Meeting:
 
 def _introduce(meeting: Meeting, envelope: Envelope) -> Meeting:
     """Add unknown identifying fields from an event of one instance."""
-    given = _kept(envelope.payload.object or {})
+    given = told_fields(envelope.payload.object or {})
     # An event of the personal meeting room names the room, not a meeting scheduled in it.
     is_of_room = meeting.created and given.get("type") == PERSONAL_ROOM != meeting.type
     names: dict[str, Any] = {
@@ -586,7 +574,7 @@ def _recording(
     change: Callable[[Meeting, Envelope], Mapping[str, Any]],
 ) -> Callable[[Meeting, Envelope], Meeting]:
     def step(meeting: Meeting, envelope: Envelope) -> Meeting:
-        meeting = _with_room(meeting, _kept(envelope.payload.object or {}))
+        meeting = _with_room(meeting, told_fields(envelope.payload.object or {}))
         return replace(meeting, recordings=change(meeting, envelope))
 
     return step
@@ -630,19 +618,19 @@ def names_single_occurrences(meeting: Meeting, envelope: Envelope) -> bool:
     all three must agree: https://developers.zoom.us/docs/api/meetings/events/#tag/meeting/postmeeting.deleted
     Events without `operation` exist as well; of a series, they mean the named occurrences where others are left.
     """
-    given = _kept(envelope.payload.object or {})
-    if not _is_series(meeting, given) or not _items(given):
+    given = told_fields(envelope.payload.object or {})
+    if not _is_series(meeting, given) or not occurrences_of(given):
         return False
     if envelope.payload.operation in _EXTENTS:
         return envelope.payload.operation == "single"
-    named = {_id(item) for item in _items(given)}
-    return bool({_id(item) for item in _items(meeting.object)} - named)
+    named = {occurrence_id(item) for item in occurrences_of(given)}
+    return bool({occurrence_id(item) for item in occurrences_of(meeting.object)} - named)
 
 
 def _leaves_the_date_open(meeting: Meeting, envelope: Envelope) -> bool:
     """Tell whether an event is about one occurrence of a series, without naming it."""
-    given = _kept(envelope.payload.object or {})
-    return envelope.payload.operation == "single" and _is_series(meeting, given) and not _items(given)
+    given = told_fields(envelope.payload.object or {})
+    return envelope.payload.operation == "single" and _is_series(meeting, given) and not occurrences_of(given)
 
 
 def _is_series(meeting: Meeting, given: Mapping[str, Any]) -> bool:
@@ -651,21 +639,23 @@ def _is_series(meeting: Meeting, given: Mapping[str, Any]) -> bool:
     Where neither tells the type, it is one where the event names occurrences.
     """
     told = given.get("type", meeting.type)
-    return meeting.is_series or told in RECURRING_FIXED or (told is None and bool(_items(given)))
+    return meeting.is_series or told in RECURRING_FIXED or (told is None and bool(occurrences_of(given)))
 
 
 def _mark(meeting: Meeting, envelope: Envelope, status: str) -> Meeting:
     """Set the status of the named occurrences, adding unknown ones."""
     given = {
-        "occurrences": [{**item, "status": status} for item in _items(_kept(envelope.payload.object or {}))]
+        "occurrences": [
+            {**item, "status": status} for item in occurrences_of(told_fields(envelope.payload.object or {}))
+        ]
     }
     filled = _fill(meeting, envelope).object
-    return replace(meeting, object=merge(filled, {"occurrences": _with_occurrences(meeting.object, given)}))
+    return replace(meeting, object=merge(filled, {"occurrences": with_occurrences(meeting.object, given)}))
 
 
 def _fill(meeting: Meeting, envelope: Envelope) -> Meeting:
     """Add unknown fields from a deletion or recovery, except the schedule of a series."""
-    given = _kept(envelope.payload.object or {})
+    given = told_fields(envelope.payload.object or {})
     if given.get("type", meeting.type) in RECURRING_FIXED:
         given = {key: value for key, value in given.items() if key not in _OF_THE_SCHEDULE}
     return replace(meeting, object={**given, **meeting.object})
@@ -679,189 +669,6 @@ def _stops_being_a_series(given: Mapping[str, Any], before: Mapping[str, Any]) -
         and before.get("type") in RECURRING_FIXED
         and "occurrences" not in given
     )
-
-
-def _with_occurrences(before: Mapping[str, Any], given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Merge occurrences by `occurrence_id`."""
-    known = {_id(item): item for item in _items(before)}
-    by_start = {item.get("start_time"): _id(item) for item in _items(before)}
-    for item in _items(given):
-        name = _id(item) if "occurrence_id" in item else by_start.get(item.get("start_time"), _id(item))
-        known[name] = {**known.get(name, {}), **item}
-    return sorted(known.values(), key=lambda item: (str(item.get("start_time", "")), _id(item)))
-
-
-def _filled(told: list[dict[str, Any]], before: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the told occurrences with what is known of each and not told: its duration, start or status."""
-    known = {_id(item): item for item in _items(before)}
-    return [{**known.get(_id(item), {}), **item} for item in told]
-
-
-def _id(occurrence: Mapping[str, Any]) -> str:
-    """Return what identifies an occurrence; where no id is told, its start."""
-    return str(occurrence.get("occurrence_id") or occurrence.get("start_time", ""))
-
-
-def _items(object_: Mapping[str, Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = object_.get("occurrences", [])
-    return found
-
-
-def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge two objects: `settings` and `recurrence` field by field, as updates hold only changes; others whole."""
-    merged = {**below, **above}
-    if isinstance(below.get("settings"), dict) and isinstance(above.get("settings"), dict):
-        merged["settings"] = {**below["settings"], **above["settings"]}
-    if isinstance(below.get("recurrence"), dict) and isinstance(above.get("recurrence"), dict):
-        merged["recurrence"] = _merge_recurrence(below["recurrence"], above["recurrence"])
-    return merged
-
-
-def lay_over(known: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge two objects as `merge` does, where `told` may name some of the known occurrences only."""
-    merged = merge(known, told)
-    if _items(known) and _items(told):
-        is_partial = _leaves_others(known, told)
-        merged["occurrences"] = _with_occurrences(known, told) if is_partial else _filled(_items(told), known)
-    return merged
-
-
-def lay_under(known: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge two objects, of which `told` holds changes alone: values of `known` stay, but for occurrences that it names."""
-    merged = merge(told, known)
-    ids = {_id(item) for item in _items(known)}
-    named = [item for item in _items(told) if _id(item) in ids]
-    return merged | {"occurrences": _with_occurrences(known, {"occurrences": named})} if named else merged
-
-
-def _merge_recurrence(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge two rules; values that the new one excludes are dropped: days of another frequency, the other end."""
-    excluded: set[str] = set()
-    if "type" in above and above["type"] != below.get("type"):
-        excluded |= {"weekly_days", "monthly_day", "monthly_week", "monthly_week_day"}
-    if "monthly_day" in above:
-        excluded |= {"monthly_week", "monthly_week_day"}
-    if "monthly_week" in above or "monthly_week_day" in above:
-        excluded |= {"monthly_day"}
-    if "end_times" in above:
-        excluded |= {"end_date_time"}
-    if "end_date_time" in above:
-        excluded |= {"end_times"}
-    return {key: value for key, value in below.items() if key not in excluded} | dict(above)
-
-
-def _kept(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields that the state of a meeting holds, without those that tell nothing: see `_TELLS`.
-
-    An empty list of occurrences tells nothing either: a series has at least one, and a meeting that is none has another
-    type.
-    """
-    kept = {key: value for key, value in reduced(given).items() if key not in _TELLS or _TELLS[key](value)}
-    for key in _LINKS & kept.keys():
-        kept[key] = kept[key].strip()
-    if "recurrence" in kept:
-        rule = kept["recurrence"]
-        if "weekly_days" in rule:
-            rule = {**rule, "weekly_days": _weekdays(rule["weekly_days"])}
-        kept["recurrence"] = {key: value for key, value in rule.items() if _is_told(key, value)}
-        if not kept["recurrence"]:
-            del kept["recurrence"]
-    told_zone = zone(kept["timezone"]) if "timezone" in kept else None
-    if "start_time" in kept:
-        kept["start_time"] = _in_zooms_notation(kept["start_time"], told_zone)
-    if "occurrences" in kept:
-        kept["occurrences"] = _told_occurrences(kept["occurrences"], told_zone)
-        if not kept["occurrences"]:
-            del kept["occurrences"]
-    return kept
-
-
-def _is_start(value: Any) -> bool:
-    return parse_time(value, _ANY_ZONE) is not None
-
-
-def _is_duration(value: Any) -> bool:
-    minutes = whole_number(value)
-    return minutes is not None and minutes >= 0
-
-
-def _is_link(value: str) -> bool:
-    return value.strip().lower().startswith(("https://", "http://")) and not starts_meeting(value)
-
-
-def _is_zone(value: str) -> bool:
-    return value.strip() == "UTC" or (is_visible(value) and zone(value).key != "UTC")
-
-
-def _weekdays(told: Any) -> str:
-    """Return `weekly_days` as Zoom writes it: numbers from 1 (Sunday) to 7, separated by commas; empty without any."""
-    days = [whole_number(day) for day in str(told).split(",")]
-    return ",".join(str(day) for day in days if day is not None and 1 <= day <= _DAYS_OF_A_WEEK)
-
-
-def _is_told(key: str, value: Any) -> bool:
-    """Tell whether a field of a rule says anything: it ends after some dates or on a day; the other is 0 or blank."""
-    if key in _RULE_VALUES:
-        return value in _RULE_VALUES[key]
-    return _is_start(value) if key == "end_date_time" else bool(value)
-
-
-# The values that fields of a rule can have: https://developers.zoom.us/docs/api/meetings/ (recurrence). The intervals and
-# numbers of dates that it allows depend on the plan and have grown.
-_RULE_VALUES: dict[str, Collection[int]] = {
-    "type": (1, 2, 3),
-    "repeat_interval": range(1, 1000),
-    "monthly_day": range(1, 32),
-    "monthly_week": (-1, 1, 2, 3, 4),
-    "monthly_week_day": range(1, 8),
-    "end_times": range(1, 10_000),
-}
-
-
-# Whether a value tells anything. Topics and links are never empty at Zoom; an agenda, a passcode and a registration can be
-# removed. A value that cannot be right leaves what is known.
-_TELLS: dict[str, Callable[[Any], bool]] = {
-    **dict.fromkeys(("topic", "host_id", "host_email", "uuid"), is_visible),
-    "start_time": _is_start,
-    "duration": _is_duration,
-    "timezone": _is_zone,
-    "join_url": _is_link,
-    "registration_url": lambda value: not value or _is_link(value),
-    "password": lambda value: not value.isspace(),
-    "type": lambda value: 0 <= value <= _HIGHEST_TYPE,
-    "pmi": lambda value: meeting_number(value) is not None,
-}
-
-
-def _in_zooms_notation(start: str, told_zone: ZoneInfo | None) -> str:
-    """Return a readable start as Zoom writes it, so that starts compare as text.
-
-    One without a zone is in the zone told with it, whatever zone is told later; without either it stays as it is.
-    """
-    moment = parse_time(start, told_zone or _ANY_ZONE)
-    is_sure = moment == parse_time(start, told_zone or _ANOTHER_ZONE)
-    return zoom_time(moment) if moment is not None and is_sure else start
-
-
-def _told_occurrences(given: list[Any], told_zone: ZoneInfo | None) -> list[dict[str, Any]]:
-    """Return each occurrence once, without blanks; one without an id is known by its start."""
-    found: dict[str, dict[str, Any]] = {}
-    for item in given:
-        if not isinstance(item, dict):
-            continue
-        trimmed = {key: value.strip() if isinstance(value, str) else value for key, value in item.items()}
-        told = {key: value for key, value in trimmed.items() if value not in (None, "")}
-        if isinstance(told.get("occurrence_id"), int):
-            told["occurrence_id"] = str(told["occurrence_id"])
-        if "status" in told:
-            told["status"] = told["status"].lower()
-        told = {key: value for key, value in told.items() if key not in _TELLS or _TELLS[key](value)}
-        if "start_time" in told:
-            told["start_time"] = _in_zooms_notation(told["start_time"], told_zone)
-        if not _id(told):
-            continue
-        found[_id(told)] = {**found.get(_id(told), {}), **told}
-    return list(found.values())
 
 
 def _with_host_ids(change: Change) -> Envelope:

@@ -17,8 +17,6 @@ from core.model.fold import (
     SNAPSHOT,
     apply,
     is_gone,
-    lay_over,
-    lay_under,
     names_single_occurrences,
     never_missing,
     tells_of_meeting,
@@ -26,6 +24,7 @@ from core.model.fold import (
 )
 from core.model.host_events import HOST_EVENTS
 from core.model.meeting import PERSONAL_ROOM, Meeting, MeetingState
+from core.model.merging import lay_over, lay_under
 from core.model.shared_number import of_room
 
 if TYPE_CHECKING:
