@@ -1677,14 +1677,19 @@ class TestFailingReads:
         assert sync.send({"op": "outcome", "n": "0" * 32}).inner["changed"] == []
 
 
+# SQLite has none: its transactions wait for their turn.
+WITH_DEADLOCKS = pytest.mark.parametrize("wordpress", ["debian-mariadb"], indirect=True)
+
+
 class TestUndone:
     """The database undoes a transaction, after a deadlock all of it: nothing counts as written, and it is tried again."""
 
     @pytest.fixture
     def deadlock(self, sync: SyncClient, neighbour: Neighbour) -> Iterator[Callable[[str], None]]:
-        """Lets the database end the transaction at the next statement that a pattern matches, once."""
-        if sync.site.kind == "playground-sqlite":
-            pytest.skip("SQLite has no deadlocks")
+        """Lets the database end the transaction at the next statement that a pattern matches, once.
+
+        As `test_real_deadlock` saw of MariaDB: all of the transaction is undone, and the statement has this error.
+        """
         order = sync.site.directory / "wp-content/deadlock.txt"
 
         def prepare(pattern: str) -> None:
@@ -1701,6 +1706,7 @@ class TestUndone:
         assert not order.exists(), "no such statement came"
         forget_log(sync.site)
 
+    @WITH_DEADLOCKS
     @pytest.mark.parametrize(
         "statement",
         [
@@ -1733,6 +1739,7 @@ class TestUndone:
         assert raw(sync, post)[1]["_zoombridge_end"] == "2036-03-25 19:00:00"
         assert sync.send(operation).result["already"] is True
 
+    @WITH_DEADLOCKS
     @pytest.mark.parametrize(
         "statement",
         [
@@ -1759,6 +1766,50 @@ class TestUndone:
                 LEFT JOIN $wpdb->posts p ON p.ID = m.post_id WHERE p.ID IS NULL" );
         """
         assert sync.site.php(orphans) == []
+
+    @WITH_DEADLOCKS
+    def test_real_deadlock(self, sync: SyncClient, neighbour: Neighbour, number: str) -> None:
+        """Another connection holds the row that is written next, and waits for the lock of this post: MariaDB ends ours."""
+        first = {"html": "<p>1</p>", "start_date_utc": "2036-03-24 18:00:00"}
+        then = {"html": "<p>2</p>", "start_date_utc": "2036-03-25 18:00:00"}
+        post = make(sync, number, content="<p>a</p>", metas={"set": first})
+        order = sync.site.directory / "wp-content/deadlock.txt"
+        order.touch()
+        neighbour(
+            f"""<?php
+            add_filter( 'query', function ( $query ) {{
+                static $other = null;
+                $order = WP_CONTENT_DIR . '/deadlock.txt';
+                if ( file_exists( $order ) && preg_match( '~^UPDATE .*_zoombridge_html~s', $query ) ) {{
+                    unlink( $order );
+                    $other = ( new wpdb( DB_USER, DB_PASSWORD, DB_NAME, DB_HOST ) )->dbh;
+                    mysqli_query( $other, 'START TRANSACTION' );
+                    // The one that has written less is undone.
+                    mysqli_query( $other, "INSERT INTO wp_postmeta (post_id, meta_key) SELECT 0, 'x' FROM seq_1_to_500" );
+                    $row = "post_id = {post} AND meta_key = '_zoombridge_html'";
+                    mysqli_query( $other, "SELECT * FROM wp_postmeta WHERE $row FOR UPDATE" );
+                    $lock = "UPDATE wp_options SET option_value = 0 WHERE option_name = 'zoombridge_writing_{post}'";
+                    mysqli_query( $other, $lock, MYSQLI_ASYNC );
+                }} elseif ( $other ) {{
+                    mysqli_reap_async_query( $other );
+                    mysqli_query( $other, 'ROLLBACK' );
+                    $other = null;
+                }}
+                return $query;
+            }} );"""
+        )
+        operation = sync.write(number, post, content="<p>b</p>", metas={"set": then})
+
+        answer = sync.send(operation, HELLO)
+        result = sync.send(operation).result
+
+        assert answer.codes == ["busy", "not_tried"]
+        assert "Deadlock found" in answer.results[0]["text"]
+        assert not order.exists()
+        assert (result["ok"], result["by"]) == (True, "bridge")
+        assert raw(sync, post)[1]["_zoombridge_html"] == "<p>2</p>"
+        assert raw(sync, post)[1]["_zoombridge_end"] == "2036-03-25 19:00:00"
+        forget_log(sync.site)
 
     def test_is_in_no_cache(self, sync: SyncClient, neighbour: Neighbour, number: str) -> None:
         """An object cache that lasts would show it to visitors."""
