@@ -1787,7 +1787,9 @@ class TestUndone:
                     // The one that has written less is undone.
                     mysqli_query( $other, "INSERT INTO wp_postmeta (post_id, meta_key) SELECT 0, 'x' FROM seq_1_to_500" );
                     $row = "post_id = {post} AND meta_key = '_zoombridge_html'";
-                    mysqli_query( $other, "SELECT * FROM wp_postmeta WHERE $row FOR UPDATE" );
+                    // By its primary key: any other index locks rows beside it, and waits for those that ours has written.
+                    $id = mysqli_fetch_row( mysqli_query( $other, "SELECT meta_id FROM wp_postmeta WHERE $row" ) )[0];
+                    mysqli_query( $other, "SELECT * FROM wp_postmeta WHERE meta_id = $id FOR UPDATE" );
                     $lock = "UPDATE wp_options SET option_value = 0 WHERE option_name = 'zoombridge_writing_{post}'";
                     mysqli_query( $other, $lock, MYSQLI_ASYNC );
                 }} elseif ( $other ) {{
