@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,21 +19,24 @@ from core.store import jobs
 from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts import findings
 from core.store.accounts import meetings as account_meetings
+from core.store.jobs import JobState
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy import Connection
 
     from core.jobs.runner import JobRunner
     from core.store.db.encryption import Sealer
     from core.store.db.engine import Store
+    from core.store.jobs import Job
 
 BY_ITSELF = "the bridge itself"
 _POLL_SECONDS = 60.0
 _SETTLE_MILLISECONDS = 3_600_000  # until a meeting that stayed unclear is read again without a change
 _MOST_JOBS, MOST_UNSETTLED = 50, 1000
+_MOST_RECENT = 1000  # backfills of all accounts that are looked through for those of each
 _GATHER_SECONDS = 2.0  # meetings that change within this time are read by one job
 
 logger = structlog.get_logger(__name__)
@@ -77,19 +81,20 @@ class JobScheduler:
         with self.store.reading() as connection:
             account_ids = list(zoom_credentials.names(connection))
             due = zoom_credentials.due(connection, now)
+            recent = _recent_backfills(connection, now=now)
         for account_id in account_ids:
-            if self._is_incomplete(account_id, now=now):
+            if self._is_incomplete(account_id, recent[account_id], now=now):
                 self._enqueue(backfill_job.KIND, account_id)
         for account_id in due:
             if self._enqueue(reconcile_job.KIND, account_id):
                 self.store.write(partial(zoom_credentials.postpone, account_id=account_id, now=now))
 
-    def _is_incomplete(self, account_id: str, *, now: int) -> bool:
+    def _is_incomplete(self, account_id: str, recent: Sequence[Job], *, now: int) -> bool:
         """Whether meetings of an account are to be read; where that cannot be told, the other accounts go on."""
         try:
             with self.store.reading() as connection:
                 return _needs_backfill(
-                    connection, self.store.sealer, account_id, now=now, most=self.most_unsettled
+                    connection, self.store.sealer, account_id, recent, now=now, most=self.most_unsettled
                 )
         except StoreUnavailableError:
             raise
@@ -111,18 +116,28 @@ class JobScheduler:
         return _POLL_SECONDS
 
 
-def _needs_backfill(connection: Connection, sealer: Sealer, account_id: str, *, now: int, most: int) -> bool:
+def _recent_backfills(connection: Connection, *, now: int) -> defaultdict[str, list[Job]]:
+    """Return the backfills of the last hour by account, the newest first."""
+    found: defaultdict[str, list[Job]] = defaultdict(list)
+    for job in jobs.latest(connection, _MOST_RECENT, kind=backfill_job.KIND):
+        of_account = found[job.arguments["account"]]
+        if now - job.created_at < _SETTLE_MILLISECONDS and len(of_account) < _MOST_JOBS:
+            of_account.append(job)
+    return found
+
+
+def _needs_backfill(
+    connection: Connection, sealer: Sealer, account_id: str, recent: Sequence[Job], *, now: int, most: int
+) -> bool:
     """Whether there are incomplete meetings, besides those that were just read: unclear, or not to be trashed.
 
-    Where those are `most` or more, others are not told from them, and none is read for as long.
+    Where those are `most` or more, others are not told from them, and none is read for as long. Nor is one where the
+    last of the `recent` backfills failed, as with credentials that Zoom does not accept: the next one would, too.
     """
-    latest = [
-        job
-        for job in jobs.latest(connection, _MOST_JOBS, kind=backfill_job.KIND)
-        if job.arguments["account"] == account_id and now - job.created_at < _SETTLE_MILLISECONDS
-    ]
+    if recent and recent[0].state is JobState.FAILED:
+        return False
     unsettled: dict[int, int] = {}
-    for job in latest:
+    for job in recent:
         for kind in (Drift.UNSURE, HELD, DISMISSED):
             for _, finding in findings.of_job(connection, job.id, kind=kind, limit=most):
                 unsettled[finding.number] = max(job.created_at, unsettled.get(finding.number, 0))

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
 from core.accounts import backfill_job, import_job, reconcile_job
 from core.accounts.job_schedule import JobScheduler
 from core.errors import UnknownJobError
 from core.store import jobs
 from core.store.accounts import credentials as zoom_credentials
+from core.store.db.schema import jobs as jobs_table
 from core.store.db.schema import meetings
+from core.store.jobs import JobState
 from tests.zoom import faults
 from tests.zoom.faults import Place
 
@@ -91,6 +93,41 @@ class TestSchedule:
         world.ahead(3700)
         assert backfills(scheduler, world) == 2
 
+    @pytest.mark.parametrize("database_kind", ["sqlite"])
+    def test_does_not_ask_again_at_once_where_the_account_cannot_be_read(self, world: World) -> None:
+        """As with a secret that was replaced in Zoom: a failed job a minute, or with each event, for as long as it lasts."""
+        anna = world.zoom.account.add_user("Anna")
+        number = world.zoom.account.make(anna, "Choir", quietly=True)
+        world.run_steps(world.enqueue(import_job.KIND))
+        world.end_jobs()
+        world.doubt(number)
+        world.refuse_credentials()
+        scheduler = JobScheduler(world.store, world.jobs, world.clock)
+        assert backfills(scheduler, world) == 1
+        assert world.run_steps(newest(world)).state is JobState.FAILED
+        assert backfills(scheduler, world) == 1
+        world.ahead(3700)
+        assert backfills(scheduler, world) == 2
+
+    @pytest.mark.parametrize("database_kind", ["sqlite"])
+    def test_tells_the_jobs_of_an_account_from_those_of_many_others(self, world: World) -> None:
+        anna = world.zoom.account.add_user("Anna")
+        number = world.zoom.account.make(anna, "Choir", quietly=True)
+        world.run_steps(world.enqueue(import_job.KIND))
+        world.end_jobs()
+        world.doubt(number)
+        world.zoom.refuse(Place.MEETING.path(number=number), faults.NO_MEETINGS_LICENCE)
+        scheduler = JobScheduler(world.store, world.jobs, world.clock)
+        backfills(scheduler, world)
+        world.run_steps(newest(world))
+        others = [
+            {"kind": backfill_job.KIND, "requested_by": "", "arguments": {"account": f"another {place}"}}
+            | {"state": JobState.DONE, "created_at": int(world.clock() * 1000)}
+            for place in range(60)
+        ]
+        world.store.write(lambda connection: connection.execute(insert(jobs_table), others))
+        assert backfills(scheduler, world, most=100) == 61
+
     def test_asks_at_once_about_what_changes(self, world: World) -> None:
         anna = world.zoom.account.add_user("Anna")
         numbers = [world.zoom.account.make(anna, "Choir", quietly=True) for _ in range(2)]
@@ -110,8 +147,8 @@ def newest(world: World) -> Job:
         return jobs.latest(connection, 1, kind=backfill_job.KIND)[0]
 
 
-def backfills(scheduler: JobScheduler, world: World) -> int:
+def backfills(scheduler: JobScheduler, world: World, *, most: int = 20) -> int:
     """Enqueue what is due, and return how many backfills there have been."""
     scheduler.enqueue_due()
     with world.store.reading() as connection:
-        return len(jobs.latest(connection, 20, kind=backfill_job.KIND))
+        return len(jobs.latest(connection, most, kind=backfill_job.KIND))

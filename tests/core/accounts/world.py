@@ -25,6 +25,7 @@ from core.store.accounts.credentials import ZoomAccount
 from core.store.accounts.users import ZoomUser
 from core.store.db.schema import jobs as jobs_table
 from core.store.db.schema import meetings as meetings_table
+from core.store.db.schema import zoom_accounts
 from core.store.events import log
 from core.store.meetings import meetings
 from core.zoom.oauth import Credentials
@@ -146,6 +147,12 @@ class World:
         self.store.write(
             lambda connection: connection.execute(update(meetings_table).where(this).values(**values))
         )
+
+    def refuse_credentials(self) -> None:
+        """Have another client secret stored than the app has."""
+        sealed = self.store.sealer.seal_text("another secret")
+        values = {"client_secret": sealed, "token": None}
+        self.store.write(lambda connection: connection.execute(update(zoom_accounts).values(**values)))
 
     def deliver_deletion(self, number: int) -> None:
         """Let Zoom's event of a deletion arrive."""
