@@ -90,12 +90,18 @@ class _Batches:
         """The account id, and no meeting number."""
         return self.account_id, None
 
+    @property
+    def ids(self) -> list[int]:
+        """The ids of the events."""
+        return [batch.id for batch in self.batches]
+
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """A meeting whose pending events could not be folded, or an account whose batches could not be split."""
+    """Pending events that could not be folded into their meeting, or not be split. Those that came since are not meant."""
 
     key: tuple[str, int | None]
+    ids: list[int]
     reason: str
 
 
@@ -155,7 +161,7 @@ class FoldWorker:
             pending = log.pending_meetings(connection, limit)
             # In one order for all processes, to avoid deadlocks.
             in_order = sorted(pending, key=lambda key: (key[0], key[1] or -1))
-            steps = [self._step_or_failure(connection, *key) for key in in_order]
+            steps = [step for key in in_order for step in self._steps(connection, *key)]
             if steps:
                 folded = sum(len(step.ids) for step in steps if isinstance(step, _Folded))
                 self._folded.add(folded)
@@ -165,7 +171,7 @@ class FoldWorker:
                 self._sites_delayed |= settle == _FLOOD_SETTLE_MILLISECONDS
         if steps:
             self.meetings_changed()
-        return len(steps)
+        return len(pending)
 
     def _write(self, connection: Connection, steps: list[_Step], *, settle: int) -> None:
         """Store the steps in one transaction, or each in its own where one of them cannot be stored.
@@ -177,19 +183,19 @@ class FoldWorker:
             stored = self.store.write(
                 partial(_store, steps=steps, sealer=sealer, clock=self.clock, settle=settle)
             )
-        except StoreError:
+        except StoreUnavailableError:
             raise
         except Exception as error:
-            if len(steps) > 1:
-                for step in steps:
-                    self._write(connection, [step], settle=settle)
+            parts = steps if len(steps) > 1 else _parts(steps[0])
+            if len(parts) > 1:
+                for part in parts:
+                    self._write(connection, [part], settle=settle)
                 return
-            (step,) = steps
+            (step,) = parts
             if isinstance(step, _Failure):
                 raise
-            account_id, number = step.key
-            logger.exception("fold_failed", account_id=account_id, number=number)
-            self._write(connection, [_failure(account_id, number, error)], settle=settle)
+            logger.exception("fold_failed", account_id=step.key[0], number=step.key[1])
+            self._write(connection, [_failure(step.key, step.ids, error)], settle=settle)
         else:
             _log_stored(connection, stored)
 
@@ -203,17 +209,20 @@ class FoldWorker:
         """Whether more events than people cause by hand were folded within the last second."""
         return self._folded.total() > self.burst_events
 
-    def _step_or_failure(self, connection: Connection, account_id: str, number: int | None) -> _Step:
+    def _steps(self, connection: Connection, account_id: str, number: int | None) -> list[_Step]:
+        """Return what is to be stored of a meeting's pending events, or of an account's that name no meeting."""
+        sealer = self.store.sealer
+        if number is None:
+            batches, errors = recording_files.pending_batches(connection, sealer, account_id)
+            failures = [_failure((account_id, None), [event_id], error) for event_id, error in errors.items()]
+            return [_Batches(account_id, batches), *failures] if batches else [*failures]
         try:
-            if number is None:
-                sealer = self.store.sealer
-                return _Batches(account_id, recording_files.pending_batches(connection, sealer, account_id))
-            return self._fold(connection, account_id, number)
+            return [self._fold(connection, account_id, number)]
         except (StoreUnavailableError, SQLAlchemyError):
             raise
         except Exception as error:
             logger.exception("fold_failed", account_id=account_id, number=number)
-            return _failure(account_id, number, error)
+            return [_failure((account_id, number), log.pending_ids(connection, account_id, number), error)]
 
     def _fold(self, connection: Connection, account_id: str, number: int) -> _Folded:
         """Apply newer events to the stored meeting; fold the whole log of it where an older event came late."""
@@ -285,9 +294,16 @@ class FoldWorker:
                 return
 
 
-def _failure(account_id: str, number: int | None, error: Exception) -> _Failure:
+def _failure(key: tuple[str, int | None], ids: list[int], error: Exception) -> _Failure:
     reason = f"{type(error).__name__}: {error}"[:500]
-    return _Failure((account_id, number), reason.encode("utf-8", "backslashreplace").decode())
+    return _Failure(key, ids, reason.encode("utf-8", "backslashreplace").decode())
+
+
+def _parts(step: _Step) -> list[_Step]:
+    """Return a step as the smallest ones that can be stored apart."""
+    return (
+        [_Batches(step.account_id, [one]) for one in step.batches] if isinstance(step, _Batches) else [step]
+    )
 
 
 def _recorded(changes: list[Change]) -> set[str]:
@@ -333,7 +349,7 @@ def _store(
     saved = []
     for step in steps:
         if isinstance(step, _Failure):
-            log.mark_failed(connection, *step.key, reason=step.reason)
+            log.mark_failed(connection, step.ids, reason=step.reason)
         # Another process may have folded the same meeting meanwhile: its events stay pending for the next round,
         # which starts from what that process saved.
         elif (

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from core.model.instance_events import BATCHES
 from core.pipeline.retention import Retention
-from core.store.db.schema import recording_batch_items
+from core.store.db.schema import events, recording_batch_items
 from core.store.db.schema import recording_instances as instances_table
 from core.store.events import log
 from core.store.events import recordings as recording_files
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from random import Random
 
+    from sqlalchemy import Connection
+
+    from core.store.db.encryption import Sealer
+    from core.store.events.recordings import Batch
     from tests.convergence.ground import Ground
 
 DAY = 24 * 3600.0
@@ -263,17 +267,40 @@ class TestRetention:
 
 
 class TestFailure:
-    def test_one_that_cannot_be_taken_apart_does_not_stop_meetings(
+    def test_one_that_cannot_be_taken_apart_stops_no_other_and_no_meeting(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def fails(*_: object, **__: object) -> None:
-            raise ZeroDivisionError("a mistake of ours")
+        split = recording_files.split_batch
 
-        monkeypatch.setattr(recording_files, "split_batch", fails)
+        def split_but_one(connection: Connection, sealer: Sealer, one: Batch) -> list[log.Entry]:
+            if one.at == FIRST + 5:
+                raise ZeroDivisionError("a mistake of ours")
+            return split(connection, sealer, one)
+
+        monkeypatch.setattr(recording_files, "split_batch", split_but_one)
         world.deliver(batch("trashed", 5, UUIDS[0]))
+        world.deliver(batch("trashed", 6, UUIDS[1]))
+        world.deliver(batch("trashed", 7, UUIDS[2]))
+        broken = update(events).where(events.c.at == FIRST + 6).values(request=b"of another key")
+        world.store.write(lambda connection: connection.execute(broken))
         world.deliver(single("completed", 1, NUMBERS[0], UUIDS[0]))
         fold_all(world)
         with world.store.reading() as connection:
             lines = log.latest(connection, 9)
-        assert {line.number: line.outcome for line in lines} == {None: "failed", NUMBERS[0]: "applied"}
+        assert [line.outcome for line in lines[::-1]] == ["failed", "failed", "ignored", "applied"]
         assert shown(world, NUMBERS[0]) == {UUIDS[0]: dict.fromkeys(FILES, "available")}
+
+    @pytest.mark.parametrize("database_kind", ["sqlite"])
+    def test_one_that_no_key_opens_stops_only_the_meeting_that_it_names(self, world: World) -> None:
+        world.deliver(batch("trashed", 5, UUIDS[0]))
+        fold_all(world)
+        broken = update(events).values(request=b"of another key")
+        world.store.write(lambda connection: connection.execute(broken))
+        world.deliver(single("completed", 6, NUMBERS[0], UUIDS[0]))
+        world.deliver(single("completed", 6, NUMBERS[1], UUIDS[1]))
+        fold_all(world)
+        with world.store.reading() as connection:
+            lines = log.latest(connection, 9)
+        assert {line.number: line.outcome for line in lines} == {
+            None: "ignored", NUMBERS[0]: "failed", NUMBERS[1]: "applied",
+        }  # fmt: skip

@@ -214,15 +214,22 @@ def trace_ids(connection: Connection, ids: Iterable[int]) -> dict[int, str]:
     }
 
 
-def mark_failed(connection: Connection, account_id: str, number: int | None, *, reason: str) -> None:
-    """Mark a meeting's pending events as failed, so that they do not block other meetings."""
-    connection.execute(
-        update(events)
-        .where(
-            events.c.account_id == account_id, events.c.number == number, events.c.outcome == Outcome.PENDING
+def pending_ids(connection: Connection, account_id: str, number: int) -> list[int]:
+    """Return the ids of a meeting's pending events."""
+    meeting = and_(_is_pending(account_id), events.c.number == number)
+    return list(connection.scalars(select(events.c.id).where(meeting)))
+
+
+def mark_failed(connection: Connection, ids: Iterable[int], *, reason: str) -> None:
+    """Mark pending events as failed, so that they do not block others."""
+    every = list(ids)
+    for start in range(0, len(every), _MARKED):
+        named = events.c.id.in_(every[start : start + _MARKED])
+        connection.execute(
+            update(events)
+            .where(named, events.c.outcome == Outcome.PENDING)
+            .values(outcome=Outcome.FAILED, reason=reason)
         )
-        .values(outcome=Outcome.FAILED, reason=reason)
-    )
 
 
 def meetings_before(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from sqlalchemy import and_, delete, func, literal_column, select, tuple_, update
 
 from core.model import recording_batches
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 _BATCHES_AT_ONCE = 10  # each may be a megabyte
 _AT_ONCE = 400  # values in one statement
+
+logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +74,21 @@ def lock_accounts(connection: Connection, account_ids: Iterable[str]) -> None:
         locks.acquire(connection, "instances", account_id)
 
 
-def pending_batches(connection: Connection, sealer: Sealer, account_id: str) -> list[Batch]:
-    """Return an account's first events that name no meeting and are not split yet."""
+def pending_batches(
+    connection: Connection, sealer: Sealer, account_id: str
+) -> tuple[list[Batch], dict[int, Exception]]:
+    """Return an account's first events that name no meeting and are not split yet; by id why others cannot be read."""
     # As text: only then does SQLite use its partial index of pending events.
     is_pending = events.c.outcome == literal_column(f"'{Outcome.PENDING}'")
     found = select(*_COLUMNS).where(is_pending, events.c.account_id == account_id, events.c.number.is_(None))
-    rows = connection.execute(found.order_by(events.c.id).limit(_BATCHES_AT_ONCE))
-    return [_batch(row, sealer) for row in rows]
+    batches, errors = [], {}
+    for row in connection.execute(found.order_by(events.c.id).limit(_BATCHES_AT_ONCE)).all():
+        try:
+            batches.append(_batch(row, sealer))
+        except Exception as error:
+            logger.exception("fold_failed", account_id=account_id, event_id=row.id)
+            errors[row.id] = error
+    return batches, errors
 
 
 def split_batch(connection: Connection, sealer: Sealer, batch: Batch) -> list[Entry]:

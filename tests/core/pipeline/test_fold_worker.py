@@ -216,6 +216,20 @@ class TestFailures:
         assert reasons == ["ZeroDivisionError: a mistake of ours"]
         assert folding.fold_pending() == 0
 
+    def test_an_event_that_comes_meanwhile_does_not_fail_with_it(
+        self, store: Store, folding: FoldWorker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fold_later(*_: Any, **__: Any) -> Meeting | None:
+            append(store, event(at=2, topic="Later", type=2))
+            monkeypatch.undo()
+            raise ZeroDivisionError("a mistake of ours")
+
+        monkeypatch.setattr(core.pipeline.fold_worker, "fold", fold_later)
+        append(store, event(at=1, **TOPIC))
+        folding.fold_pending()
+        folding.fold_pending()
+        assert outcomes(store) == [(NUMBER, Outcome.APPLIED), (NUMBER, Outcome.FAILED)], "the newest first"
+
     def test_one_that_cannot_be_kept_does_not_stop_others(
         self, store: Store, folding: FoldWorker, monkeypatch: pytest.MonkeyPatch
     ) -> None:

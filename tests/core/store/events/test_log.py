@@ -115,7 +115,9 @@ class TestChangesOf:
 
     def test_leave_out_what_could_not_be_folded(self, store: Store, site: Site) -> None:
         append(store, entry(store))
-        store.write(lambda connection: log.mark_failed(connection, ACCOUNT, NUMBER, reason="why"))
+        with store.reading() as connection:
+            ids = log.pending_ids(connection, ACCOUNT, NUMBER)
+        store.write(lambda connection: log.mark_failed(connection, ids, reason="why"))
         with store.reading() as connection:
             assert log.changes_of(connection, store.sealer, ACCOUNT, NUMBER, pending_only=False) == ([], [])
             (line,) = log.latest(connection, 1)

@@ -42,7 +42,7 @@ def two_stores(two_stores: tuple[Store, Store]) -> tuple[Store, Store]:
 def takes_apart(store: Store) -> Callable[[Connection], None]:
     def take(connection: Connection) -> None:
         recording_files.lock_accounts(connection, [ACCOUNT])
-        for batch in recording_files.pending_batches(connection, store.sealer, ACCOUNT):
+        for batch in recording_files.pending_batches(connection, store.sealer, ACCOUNT)[0]:
             recording_files.split_batch(connection, store.sealer, batch)
 
     return take
