@@ -335,6 +335,7 @@ class MirrorWorker:
                 queue.postpone(
                     connection,
                     item.claim,
+                    revision=item.task.revision,
                     due_at=now if whole_site else now + delay,
                     fault=item.result.fault,
                     message=mask(str(item.result)),

@@ -32,6 +32,7 @@ from sqlalchemy import (
     update,
 )
 
+from core.errors import StoreError
 from core.model.page_status import ChangedBy, PageStatus
 from core.store.db import locks, notify
 from core.store.db.schema import grants, meetings, posts, sites
@@ -445,16 +446,19 @@ def postpone(
     connection: Connection,
     taken: Claim,
     *,
+    revision: int,
     due_at: int,
     fault: str,
     message: str,
     counts: bool,
     unsure: bool = False,
 ) -> None:
-    """Note a failure and end the lease. `counts`: it was the post's own failure and not its site's.
+    """Note that a revision was not written, and end the lease. `counts`: the post's own failure and not its site's.
 
-    `unsure`: the site may have executed the request, so the post is read before the next write.
+    `due_at` is when the same is tried again; a revision wanted meanwhile keeps its time. `unsure`: the site may have
+    executed the request, so the post is read before the next write.
     """
+    is_newer = posts.c.wanted > revision
     settled = {"in_doubt": True} if unsure else {"in_doubt": taken.in_doubt, "state": taken.written.state}
     connection.execute(
         update(posts)
@@ -465,7 +469,7 @@ def postpone(
             fault_message=message,
             lease_until=0,
             owner=None,
-            due_at=due_at,
+            due_at=case((is_newer, func.coalesce(posts.c.due_at, due_at)), else_=due_at),
             **settled,
         )
     )
@@ -699,6 +703,10 @@ def _written(row: Any, sealer: Sealer) -> Written:
 
 
 def _claim(row: Any, sealer: Sealer, *, in_doubt: bool) -> Claim:
+    try:
+        written = _written(row, sealer)
+    except StoreError:  # no key opens it: the post itself tells what was written
+        written, in_doubt = Written(PostState(row.state), row.post_id, row.link), True
     return Claim(
         site_id=row.site_id,
         account_id=row.account_id,
@@ -706,7 +714,7 @@ def _claim(row: Any, sealer: Sealer, *, in_doubt: bool) -> Claim:
         wanted=row.wanted,
         attempts=row.attempts,
         epoch=row.epoch,
-        written=_written(row, sealer),
+        written=written,
         in_doubt=in_doubt,
         deleted_by_user=row.stands == PageStatus.GONE and row.stands_by == ChangedBy.USER,
         returns_title=row.title == TitleState.RETURNING,

@@ -148,7 +148,7 @@ class TestHasten:
         failed, right, *_ = claim(two_sites, room=2)
         two_sites.write(
             lambda connection: queue.postpone(
-                connection, failed, due_at=5000, fault="server", message="broke", counts=True
+                connection, failed, revision=1, due_at=5000, fault="server", message="broke", counts=True
             )
         )
         finish(two_sites, right, due_at=5000)
@@ -203,6 +203,20 @@ class TestClaim:
         (taken,) = claim(two_sites, now=10**6, busy=["s2"])
         assert (taken.number, taken.wanted, taken.written) == (1, 2, WRITTEN)
 
+    @pytest.mark.parametrize("database_kind", ["sqlite"])
+    def test_takes_a_post_of_which_no_key_opens_what_was_written(self, two_sites: Store) -> None:
+        """Or it would keep those of all sites from being written."""
+        finish(two_sites, claim(two_sites, busy=["s2"])[0], due_at=120)
+        broken = update(table).where(table.c.baseline.is_not(None)).values(baseline=b"of another key")
+        two_sites.write(lambda connection: connection.execute(broken))
+        found = {taken.number: taken for taken in claim(two_sites, now=130, busy=["s2"], at_once=9)}
+        assert found[1].written == Written(PostState.SYNCED, 17, "https://s1.example.org/17")
+        assert [(number, found[number].in_doubt) for number in (1, 2, 3)] == [
+            (1, True),
+            (2, False),
+            (3, False),
+        ]
+
 
 class TestFinish:
     def test_notes_what_was_written_and_lets_go(self, two_sites: Store) -> None:
@@ -238,7 +252,7 @@ class TestPostpone:
     def postpone(self, store: Store, taken: Claim, counts: bool) -> None:
         store.write(
             lambda connection: queue.postpone(
-                connection, taken, due_at=700, fault="server", message="broke", counts=counts
+                connection, taken, revision=1, due_at=700, fault="server", message="broke", counts=counts
             )
         )
 
@@ -249,6 +263,13 @@ class TestPostpone:
         found = row(two_sites, taken)
         assert (found.due_at, found.lease_until, found.attempts) == (700, 0, attempts)
         assert (found.fault, found.fault_message) == ("server", "broke")
+
+    def test_a_revision_wanted_meanwhile_does_not_wait_for_it(self, two_sites: Store) -> None:
+        """What one revision failed for need not be true of the next: an event a moment later would not wait, either."""
+        taken = claim(two_sites)[0]
+        want(two_sites, taken.number, 2, now=105)
+        self.postpone(two_sites, taken, True)
+        assert row(two_sites, taken).due_at <= 105
 
     def test_counts_for_nothing_once_the_claim_is_lost(self, two_sites: Store) -> None:
         first = claim(two_sites, busy=["s2"])[0]

@@ -115,7 +115,7 @@ class TestWrite:
         (taken,) = claim(kept, 100)
         kept.write(
             lambda connection: queue.postpone(
-                connection, taken, due_at=10**12, fault="server", message="broke", counts=True
+                connection, taken, revision=1, due_at=10**12, fault="server", message="broke", counts=True
             )
         )
         ask(kept, requeue.resync)
@@ -139,7 +139,7 @@ class TestFailed:
         (taken,) = claim(store, 110)
         store.write(
             lambda connection: queue.postpone(
-                connection, taken, due_at=9_000, fault="stale", message="Later.", counts=True
+                connection, taken, revision=1, due_at=9_000, fault="stale", message="Later.", counts=True
             )
         )
 
