@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from core import messages
 from core.errors import Fault, SiteFaultError
 from core.wordpress.addresses import Access
-from core.wordpress.homes import at_origin, is_local
+from core.wordpress.homes import is_local, rest_root_at
 from core.wordpress.sync_client import Doorway, SyncClient
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def explain(url: str, error: SiteFaultError, callee: Callee) -> SiteFaultError:
 
 
 def _call_at(url: str, callee: Callee, timeout: tuple[float, float]) -> Reached:
-    root = at_origin(callee.rest_root, url)
+    root = rest_root_at(callee.rest_root, url)
     with SyncClient(
         root,
         callee.home,

@@ -6,6 +6,9 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
+
 from core import messages
 from core.errors import ZoomBridgeError
 
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+# What follows the home in WordPress's own addresses of its REST API, with and without permalinks.
+_REST_ROOT = re.compile(r"/(?:index\.php/)?wp-json/?|/(?:index\.php)?\?rest_route=/?")
 
 
 def typed_address(address: str) -> str:
@@ -72,6 +77,20 @@ def at_origin(address: str, url: str) -> str:
     return urlunsplit(parts._replace(scheme=other.scheme, netloc=other.netloc))
 
 
+def rest_root_at(told: str, url: str) -> str:
+    """Return the REST API's address of the home that is reached at `url`, where the plugin of that home has `told` it.
+
+    Another folder may be another site, whose owner would answer for this home: only addresses that WordPress has itself
+    are taken. Whatever else was told, WordPress answers at its front page with the route in the query.
+    """
+    home = url.rstrip("/")
+    parts, base = urlsplit(at_origin(told, url)), unquote(urlsplit(home).path)
+    path = unquote(parts.path)
+    below = path.removeprefix(base) + (f"?{unquote(parts.query)}" if parts.query else "")
+    is_own = path.startswith(base) and _REST_ROOT.fullmatch(below) is not None
+    return parts.geturl() if is_own else f"{home}/?rest_route=/"
+
+
 def zoom_endpoints(endpoints: Mapping[str, str], url: str, *, has_rest: bool) -> dict[str, str]:
     """Return the endpoints that the plugin reports, as Zoom reaches them at the address `url` of the site.
 
@@ -92,8 +111,13 @@ def zoom_endpoints(endpoints: Mapping[str, str], url: str, *, has_rest: bool) ->
 
 
 def _ascii(host: str) -> str:
-    """Return a host name as DNS has it: browsers show the names of some countries in their own letters."""
+    """Return a host name as connections look it up: browsers show the names of some countries in their own letters.
+
+    Python's own codec follows an older standard, by which `straße` is `strasse`: another host, and maybe another owner.
+    """
+    if host.isascii():
+        return host.lower()
     try:
-        return host.encode("idna").decode().lower()
-    except UnicodeError:
+        return parse_url(f"https://{host}").host or host.lower()
+    except LocationParseError:
         return host.lower()

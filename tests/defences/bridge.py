@@ -244,6 +244,25 @@ OF_BRIDGE = (
     ),
     # --- Pairing and call back ------------------------------------------------------------------------
     Defence(
+        "a home is called below its own address",
+        _PAIRING,
+        "core/wordpress/homes.py",
+        "return parts.geturl() if is_own else",
+        "return parts.geturl() if told else",
+        (
+            "core/sites/test_pairing.py::TestOneWordPressIsOneSite::test_another_folder_of_the_same_host_does_not_answer_for_it",
+            "core/wordpress/test_homes.py::test_rest_api_is_that_of_the_home",
+        ),
+    ),
+    Defence(
+        "hosts are compared as they are looked up",
+        _PAIRING,
+        "core/wordpress/homes.py",
+        'return parse_url(f"https://{host}").host or host.lower()',
+        'return host.encode("idna").decode()',
+        ("core/wordpress/test_homes.py::test_same_home",),
+    ),
+    Defence(
         "signature of a request for a pairing",
         _PAIRING,
         "core/wordpress/pairing_envelope.py",

@@ -63,12 +63,16 @@ class Plugin:
         """Ask for a pairing, and keep what the answer gives."""
         body = self.body(code)
         answer = pairing.answer_request(store, body)
-        told = envelope.open_answer(code.secret, envelope.read_request(body), answer.body)
+        self.take(code, body, answer.body)
+        return load(store, answer.pairing_id)
+
+    def take(self, code: PairingCode, body: bytes, answer: bytes) -> None:
+        """Keep what the answer to a request gives."""
+        told = envelope.open_answer(code.secret, envelope.read_request(body), answer)
         self.site = told.site
         self.key = envelope.pairing_key(
             code.secret, code.id, self.keys, plugin=self.keys.public, bridge=told.public_key
         )
-        return load(store, answer.pairing_id)
 
     def proves(self, code: PairingCode, site: Site) -> None:
         """Hold the key of a former pairing."""

@@ -312,6 +312,24 @@ class TestOneWordPressIsOneSite:
         assert renewed.key == again.key != site.key
         assert renewed.created_at == site.created_at
 
+    @pytest.mark.parametrize("home", [HOME, f"{HOME}/choir"])
+    def test_another_folder_of_the_same_host_does_not_answer_for_it(self, store: Store, home: str) -> None:
+        site = connect(store, Plugin(home=home))
+        neighbour = Plugin(home=home, keys=KeyPair(bytes(32)))
+        code = issue(store)
+        body = neighbour.body(code, rest=f"{HOME}/neighbour/wp-json/")
+        answer = pairing.answer_request(store, body)
+        neighbour.take(code, body, answer.body)
+        assert neighbour.site == site.id
+        with neighbour.answering(f"{HOME}/neighbour"):
+            assert pairing.call_back(store, answer.pairing_id).state is not PairingState.CONNECTED
+        assert every(store) == [site]
+
+    def test_a_host_whose_letters_an_older_standard_mapped_is_another(self, store: Store) -> None:
+        site = connect(store, Plugin(home="https://strasse.example"))
+        other = Plugin(home="https://straße.example", keys=KeyPair(bytes(32)))
+        assert other.ask(store, issue(store)).site_id != site.id
+
     @pytest.mark.parametrize(("vczapi", "jobs_then"), [(None, 0), ("4.6.7", 1)])
     def test_has_its_posts_adapted_if_it_has_other_plugins_by_now(
         self, store: Store, vczapi: str | None, jobs_then: int

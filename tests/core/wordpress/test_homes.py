@@ -3,7 +3,14 @@
 import pytest
 
 from core.errors import ZoomBridgeError
-from core.wordpress.homes import at_origin, home_identity, is_same_home, typed_address, zoom_endpoints
+from core.wordpress.homes import (
+    at_origin,
+    home_identity,
+    is_same_home,
+    rest_root_at,
+    typed_address,
+    zoom_endpoints,
+)
 
 HOME = "https://example.org/blog"
 
@@ -22,6 +29,10 @@ HOME = "https://example.org/blog"
         (HOME, "https://example.org/blog?lang=en#top", True),
         ("https://example.org/caf%C3%A9", "https://example.org/café", True),
         ("https://xn--mnchen-3ya.example", "https://münchen.example/", True),
+        ("https://straße.example", "https://strasse.example", False),
+        ("https://straße.example", "https://xn--strae-oqa.example", True),
+        ("https://βόλος.example", "https://βόλοσ.example", False),
+        ("https://a\u200db.example", "https://ab.example", False),
         (HOME, "https://example.org", False),
         (HOME, "https://example.org/Blog", False),
         (HOME, "https://example.org/blog/en", False),
@@ -46,6 +57,32 @@ def test_identity_leaves_out_what_does_not_count() -> None:
 def test_address_at_another_origin() -> None:
     root = "http://example.org/wp/index.php?rest_route=/"
     assert at_origin(root, "https://example.org") == "https://example.org/wp/index.php?rest_route=/"
+
+
+@pytest.mark.parametrize(
+    ("told", "url", "root"),
+    [
+        ("https://a.org/wp-json/", "https://a.org", "https://a.org/wp-json/"),
+        ("http://a.org/wp-json/", "https://a.org/", "https://a.org/wp-json/"),
+        ("https://a.org/b/index.php/wp-json/", "https://a.org/b", "https://a.org/b/index.php/wp-json/"),
+        (
+            "https://a.org/b/index.php?rest_route=/",
+            "https://a.org/b",
+            "https://a.org/b/index.php?rest_route=/",
+        ),
+        ("https://a.org/b/?rest_route=%2F", "https://a.org/b", "https://a.org/b/?rest_route=%2F"),
+        ("https://a.org/caf%C3%A9/wp-json/", "https://a.org/café", "https://a.org/caf%C3%A9/wp-json/"),
+        ("https://a.org/evil/wp-json/", "https://a.org", "https://a.org/?rest_route=/"),
+        ("https://a.org/evil/wp-json/", "https://a.org/b", "https://a.org/b/?rest_route=/"),
+        ("https://a.org/evil/?rest_route=/", "https://a.org", "https://a.org/?rest_route=/"),
+        ("https://a.org/b-evil/wp-json/", "https://a.org/b", "https://a.org/b/?rest_route=/"),
+        ("https://a.org/b/../evil/wp-json/", "https://a.org/b", "https://a.org/b/?rest_route=/"),
+        ("https://a.org/b/api/", "https://a.org/b", "https://a.org/b/?rest_route=/"),
+    ],
+)
+def test_rest_api_is_that_of_the_home(told: str, url: str, root: str) -> None:
+    """Whose folder another one on the same host is, nobody knows."""
+    assert rest_root_at(told, url) == root
 
 
 def test_endpoints_have_https_where_the_site_is_reached_by_it() -> None:
