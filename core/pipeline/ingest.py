@@ -56,6 +56,7 @@ _NAMELESS = "unreadable"  # stands for the name of an event in the log where the
 _AHEAD_MILLISECONDS = 24 * 3600 * 1000  # of the bridge's clock that the time of an event may be
 _CACHE_SECONDS = 5  # how long secrets are used before they are read from the store again
 _NOTE_STALE_SECONDS = 60
+_LOG_LARGE_SECONDS = 60  # strangers can send such requests; each is stored, in bounds
 _NOTE_SENDER_SECONDS = 24 * 3600
 _MOST_SENDERS_NOTED = 10_000  # in memory; of all sites
 
@@ -111,6 +112,7 @@ class Ingest:
     _signing: set[str] = field(default_factory=set)
     _stale_noted: dict[str, float] = field(default_factory=dict)
     _senders_noted: dict[tuple[str, str], float] = field(default_factory=dict)
+    _large_logged: dict[LargeRequestCause, float] = field(default_factory=dict)
     _site_ids: set[str] | None = None
 
     def may_be_site(self, site_id: str) -> bool:
@@ -458,7 +460,9 @@ class Ingest:
                 is_plausible=is_plausible,
             )
         )
-        logger.warning("request_too_large", site=site_id, bytes=size, cause=cause.value)
+        if self.clock() - self._large_logged.get(cause, 0.0) >= _LOG_LARGE_SECONDS:
+            self._large_logged[cause] = self.clock()
+            logger.warning("request_too_large", site=site_id, bytes=size, cause=cause.value)
 
     def _now(self) -> int:
         return int(self.clock() * 1000)

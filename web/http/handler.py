@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import structlog
 from tornado.web import HTTPError, RequestHandler
 
 from core.errors import StoreUnavailableError
+from web.http.overload_log import OverloadLog
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -31,11 +33,12 @@ class Handler(RequestHandler):
         value: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        """Log why a request failed, by the name of its handler."""
+        """Log why a request failed, by the name of its handler: once in a while where strangers can cause it."""
         name = type(self).__name__
+        log: OverloadLog = self.application.settings.setdefault("overload_log", OverloadLog())
         if isinstance(value, StoreUnavailableError):
-            logger.error("request_failed", handler=name, reason=str(value))
+            log.log(logging.ERROR, "request_failed", handler=name, reason=str(value))
         elif isinstance(value, HTTPError):
-            logger.info("request_refused", handler=name, status=value.status_code)
+            log.log(logging.INFO, "request_refused", handler=name, status=value.status_code)
         elif typ is not None and value is not None:
             logger.error("request_failed", handler=name, exc_info=(typ, value, tb))

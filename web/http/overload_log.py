@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ logger = structlog.get_logger(__name__)
 
 
 class OverloadLog:
-    """Logs warnings, each event at most once in `seconds`. Used by one event loop.
+    """Logs each event at most once in `seconds`. Used by one event loop.
 
     `times` is how often it happened since the line before, this time included.
     """
@@ -29,10 +30,14 @@ class OverloadLog:
         self._next_at: dict[str, float] = {}
 
     def warning(self, event: str, **fields: object) -> None:
-        """Log an event of this name, or count it for the next line."""
+        """Log an event of this name as a warning, or count it for the next line."""
+        self.log(logging.WARNING, event, **fields)
+
+    def log(self, level: int, event: str, **fields: object) -> None:
+        """Log an event of this name at a level of `logging`, or count it for the next line."""
         self._times[event] += 1
         now = self._clock()
         if now < self._next_at.get(event, 0.0):
             return
         self._next_at[event] = now + self._seconds
-        logger.warning(event, **fields, times=self._times.pop(event))
+        logger.log(level, event, **fields, times=self._times.pop(event))

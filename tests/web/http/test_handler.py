@@ -137,6 +137,21 @@ class TestStrangers:
         shown = logging.ERROR  # what of Tornado's logs comes to the bridge's
         assert not [one for one in caplog.records if one.levelno >= shown or one.exc_info]
 
+    def test_fill_no_log(self, http: Http, wp_site: Site) -> None:
+        """Each kind of it is one line in a while."""
+        of_zoom = signed(b"x", at=time.time()) | {"Content-Length": "99999999"}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in of_zoom.items())
+        with capture_logs() as logs:
+            for number in range(3):
+                assert http("POST", "/signin", b"", {"Origin": "https://evil.example"}).code == 403
+                assert http("PUT", "/wp-json/vczapi/v1/meeting", b"").code == 405
+                target = f"POST /sites/{wp_site.id}/wp-json/vczapi/v1/meeting HTTP/1.1\r\nHost: a\r\n"
+                sent = f"{target}x-zm-request-id: {number}\r\n{lines}\r\n"
+                assert http.raw(sent.encode()).startswith(b"HTTP/1.1 413")
+        told = [line["event"] for line in logs]
+        assert (set(told), told.count("request_too_large")) == ({"request_refused", "request_too_large"}, 1)
+        assert told.count("request_refused") <= 2  # of two processes, each tells
+
 
 @pytest.fixture
 def away(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
