@@ -22,6 +22,7 @@ from core.store.auth import one_time_links, pending_sign_ins, second_factors, se
 from core.store.auth.one_time_links import OneTimeLink, Purpose
 from core.store.auth.users import Role
 from core.store.db import clock
+from core.store.sites import pairings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,7 +109,7 @@ class AuthService:
         return name
 
     def set_role(self, name: str, role: Role) -> None:
-        """Change a user's role, from their next request on. Raises: UserError."""
+        """Change a user's role, from their next request on; pairing codes of who may add no sites end. Raises: UserError."""
         name = canonical(name)
 
         def change(connection: Connection) -> None:
@@ -118,6 +119,8 @@ class AuthService:
             if not users.set_role(connection, name, role):
                 raise _unknown_user(name)
             audit.record(connection, Action.USER_ROLE, name, role=role.value)
+            if role is not Role.ADMINISTRATOR:
+                self._cancel_codes(connection, name)
 
         self.store.write(change)
 
@@ -133,7 +136,7 @@ class AuthService:
         self.store.write(change)
 
     def remove(self, name: str) -> None:
-        """Delete a user, and end all their sessions. Raises: UserError."""
+        """Delete a user, and end all their sessions and pairing codes. Raises: UserError."""
         name = canonical(name)
 
         def delete(connection: Connection) -> None:
@@ -143,6 +146,7 @@ class AuthService:
                 raise _unknown_user(name)
             audit.record(connection, Action.USER_REMOVED, name)
             _revoke_access(connection, name)
+            self._cancel_codes(connection, name)
 
         self.store.write(delete)
 
@@ -496,6 +500,11 @@ class AuthService:
             raise UserError(messages.USER_EXISTS % {"name": name})
         audit.record(connection, Action.USER_ADDED, name, role=role.value)
         _revoke_access(connection, name)  # a former user of this name may have left sessions or links
+
+    def _cancel_codes(self, connection: Connection, name: str) -> None:
+        """Cancel the pairing codes of a user who may add sites no more, but has them: a code is as good as they were."""
+        now = clock.now(connection, self.clock)
+        pairings.cancel_codes(connection, pairings.requester_of(name), self.store.sealer, now=now)
 
     def _record_failure(self, user: User | None, *, step: str = "") -> None:
         """Log a failed sign-in, by the user's name if there is one: what else was typed may be a password.

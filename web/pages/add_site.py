@@ -17,7 +17,7 @@ from core.sites.address_approval import allow
 from core.sites.pairing import PairingState
 from core.store.db import settings
 from core.store.sites import sites
-from core.store.sites.pairings import MOST_USES
+from core.store.sites.pairings import MOST_USES, requester_of
 from core.wordpress.homes import is_local
 from web.pages.page import PageHandler
 from web.pages.server_login import read_server_login
@@ -80,7 +80,7 @@ class CodeView:
 
 def requester(viewer: Viewer) -> str:
     """Return the name under which a viewer asks for pairing codes: a user's, or one of an administrator of one site."""
-    return f"{viewer.site_id or ''}/{viewer.name}"
+    return requester_of(viewer.name, viewer.site_id)
 
 
 class AddSitePage(PageHandler):

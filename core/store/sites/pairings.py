@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
 
+from core.store import audit
+from core.store.audit import Action
 from core.store.db.schema import pairing_codes, pairings
 from core.store.sites.sites import endpoints
 from core.wordpress.pairing_envelope import code_text
@@ -126,6 +128,18 @@ def new_id() -> str:
 def new_secret() -> str:
     """Return a new random secret of a code."""
     return randomness.token_hex(16)
+
+
+def requester_of(name: str, site_id: str | None = None) -> str:
+    """Return the name under which a user asks for codes, or an administrator of one site who comes from its wp-admin."""
+    return f"{site_id or ''}/{name}"
+
+
+def cancel_codes(connection: Connection, requested_by: str, sealer: Sealer, *, now: int) -> None:
+    """Delete the codes of a user that can be used, or of which a pairing is open. Sites that are connected stay so."""
+    for code in open_codes(connection, requested_by, sealer, now=now):
+        audit.record(connection, Action.CODE_CANCELLED, code.address, site_id=code.site_id)
+        remove_code(connection, code.id)
 
 
 def add_code(connection: Connection, code: PairingCode, sealer: Sealer) -> None:

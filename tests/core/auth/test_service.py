@@ -1,5 +1,6 @@
 """Who is let in."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -9,6 +10,7 @@ from core.auth.devices import LIFETIME as LIFETIME_OF_DEVICE
 from core.auth.passwords import Passwords
 from core.auth.service import AuthService, canonical
 from core.errors import LinkExpiredError, UserError
+from core.sites.pairing_codes import issue_code, load_code
 from core.store.auth.one_time_links import LIFETIME, Purpose
 from core.store.auth.sessions import IDLE, LONGEST
 from core.store.auth.users import Role
@@ -338,6 +340,26 @@ class TestFromWordPress:
         )
         auth_service.set_password("anna", ANOTHER)
         assert name_of(auth_service, session_token) == "anna"
+
+
+class TestPairingCodes:
+    @pytest.mark.parametrize(
+        "ends", [AuthService.remove, lambda auth, name: auth.set_role(name, Role.VIEWER)]
+    )
+    def test_end_with_the_right_to_add_sites(
+        self, store: Store, auth_service: AuthService, anna: str, ends: Callable[[AuthService, str], None]
+    ) -> None:
+        """Whoever has kept a code could connect a site with it for a week."""
+        auth_service.add("bert", Role.ADMINISTRATOR, PASSWORD)
+        codes = {
+            who: issue_code(store, bridge_url="https://bridge.example.org", requested_by=who)
+            for who in (f"/{anna}", "/bert", f"s1/{anna}")
+        }
+        auth_service.set_role(anna, Role.ADMINISTRATOR)
+        auth_service.set_password(anna, ANOTHER)
+        assert [load_code(store, code.id, None) is None for code in codes.values()] == [False, False, False]
+        ends(auth_service, anna)
+        assert [load_code(store, code.id, None) is None for code in codes.values()] == [True, False, False]
 
 
 class TestLastAdministrator:
