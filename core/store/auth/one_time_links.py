@@ -36,6 +36,8 @@ LIFETIME = {
     Purpose.SITE: 60 * _SECOND,
     Purpose.ENTER: 600 * _SECOND,  # time to read a question
 }
+MOST_OF_SITE = 200
+"""Links for one site and purpose: the site tells the names of its users. One more ends the oldest."""
 BY_MAIL = _HOUR
 """How long a link for a new password is valid that a user has asked for (ms)."""
 
@@ -64,6 +66,8 @@ def issue(connection: Connection, link: OneTimeLink, *, now: int, is_by_mail: bo
         link.purpose is not Purpose.FIRST and not is_by_mail
     ):  # of which several processes may have printed one each
         cancel(connection, link.purpose, link.name, link.site_id)
+    if link.site_id is not None:
+        _make_room(connection, link)
     token = tokens.new()
     connection.execute(
         insert(one_time_links).values(
@@ -76,6 +80,13 @@ def issue(connection: Connection, link: OneTimeLink, *, now: int, is_by_mail: bo
         )
     )
     return token
+
+
+def _make_room(connection: Connection, link: OneTimeLink) -> None:
+    table = one_time_links.c
+    alike = select(table.digest).where(table.purpose == link.purpose, table.site_id == link.site_id)
+    oldest = connection.scalars(alike.order_by(table.expires_at.desc()).offset(MOST_OF_SITE - 1)).all()
+    connection.execute(delete(one_time_links).where(table.digest.in_(oldest)))
 
 
 def find(connection: Connection, purpose: Purpose, token: str, *, now: int) -> OneTimeLink | None:

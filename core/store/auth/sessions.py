@@ -24,6 +24,8 @@ FROM_WORDPRESS = _DAY // 2
 
 _RECORD_USE = 10 * _MINUTE  # at most one write in so long
 _MOST = 20  # per user: one more ends the oldest
+MOST_OF_SITE = 200
+"""Sessions that begin in the wp-admin of one site, which tells the names of its users: one more ends the oldest."""
 _ID_LENGTH = 16  # of 64 digits: enough to tell a user's sessions apart
 
 
@@ -74,9 +76,10 @@ def begin(
 ) -> str:
     """Create a session; returns its token."""
     connection.execute(delete(sessions).where(sessions.c.expires_at <= now))
-    theirs = [sessions.c.name == name, sessions.c.site_id.is_not_distinct_from(site_id)]
-    oldest = select(sessions.c.digest).where(*theirs).order_by(sessions.c.created_at.desc()).offset(_MOST - 1)
-    connection.execute(delete(sessions).where(sessions.c.digest.in_(connection.scalars(oldest).all())))
+    of_site = sessions.c.site_id.is_not_distinct_from(site_id)
+    _make_room(connection, _MOST, sessions.c.name == name, of_site)
+    if site_id is not None:
+        _make_room(connection, MOST_OF_SITE, of_site)
     token = tokens.new()
     connection.execute(
         insert(sessions).values(
@@ -160,6 +163,12 @@ def end_others(connection: Connection, name: str, token: str) -> int:
 def end_all(connection: Connection, name: str) -> None:
     """End all sessions of a user."""
     connection.execute(delete(sessions).where(*_of_user(name)))
+
+
+def _make_room(connection: Connection, most: int, *theirs: ColumnElement[bool]) -> None:
+    """End the oldest of some sessions where one more would be too many."""
+    oldest = select(sessions.c.digest).where(*theirs).order_by(sessions.c.created_at.desc()).offset(most - 1)
+    connection.execute(delete(sessions).where(sessions.c.digest.in_(connection.scalars(oldest).all())))
 
 
 def _of_user(name: str) -> tuple[ColumnElement[bool], ...]:

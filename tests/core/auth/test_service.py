@@ -5,15 +5,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from argon2 import PasswordHasher
+from sqlalchemy import func, select
 
 from core.auth.devices import LIFETIME as LIFETIME_OF_DEVICE
 from core.auth.passwords import Passwords
 from core.auth.service import AuthService, canonical
 from core.errors import LinkExpiredError, UserError
 from core.sites.pairing_codes import issue_code, load_code
+from core.store.auth import one_time_links, sessions
 from core.store.auth.one_time_links import LIFETIME, Purpose
 from core.store.auth.sessions import IDLE, LONGEST
 from core.store.auth.users import Role
+from core.store.db import schema
 from core.store.db.engine import Store
 from core.store.sites import sites
 from core.store.sites.sites import Site
@@ -324,6 +327,26 @@ class TestFromWordPress:
             auth_service.sign_in_by_link(Purpose.SIGN_IN, token)
         with pytest.raises(LinkExpiredError):
             auth_service.choose_password(token, ANOTHER)
+
+    def test_is_one_of_so_many(
+        self, store: Store, auth_service: AuthService, site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A site tells the names of its users, and could tell a new one each time."""
+        for module in (sessions, one_time_links):
+            monkeypatch.setattr(module, "MOST_OF_SITE", 3)
+        for number in range(5):
+            auth_service.from_wordpress(site.id, f"asks-{number}")
+            auth_service.hold_link(auth_service.from_wordpress(site.id, f"holds-{number}"))
+            token = auth_service.hold_link(auth_service.from_wordpress(site.id, f"user-{number}"))
+            last = auth_service.sign_in_by_link(Purpose.ENTER, token)
+        with store.reading() as connection:
+            rows = [
+                connection.scalar(select(func.count()).select_from(table))
+                for table in (schema.sessions, schema.one_time_links)
+            ]
+        assert rows[0] == 3
+        assert rows[1] in range(1, 7)
+        assert name_of(auth_service, last) == "user-4"
 
     def test_sees_nothing_where_the_site_was_let_go(
         self, store: Store, auth_service: AuthService, site: Site
