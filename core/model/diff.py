@@ -45,6 +45,11 @@ class EventDiff:
     after: Meeting | None
     too_late: bool = False
 
+    @property
+    def passcodes(self) -> list[str]:
+        """The passcodes that the meeting had and has."""
+        return [one.password for one in (self.before, self.after) if one is not None and one.password]
+
 
 @dataclass(frozen=True, slots=True)
 class DateChange:

@@ -7,21 +7,28 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 HIDDEN = "•" * 6
 MOST_CHARACTERS = 200_000  # of a displayed body
 _DEEPEST = 100
 _SHORTEST_SECRET = 4  # shorter ones occur in any text
+_MOST_SECRETS = 20  # that are looked for in all texts of a body
 
 # Matched anywhere in a field's name, to cover fields that Zoom adds later: `start_url` gives access to the host's
 # account, `plainToken` and `encryptedToken` validate an endpoint, `download_token` gives access to recordings.
 _SECRET = re.compile(
     r"start_url|passw|passcode|pwd|token|secret|host_?key|h323|pstn|authorization", re.IGNORECASE
 )
-# The same in addresses and text: `zak` is the secret of a `start_url`, `tk` is a registrant's token.
-_IN_ADDRESS = re.compile(r"(?i)([?&;](?:zak|tk|\w*token|\w*secret|password|passcode)=)[^&#\s\"'<>]+")
-_PASSCODE_IN_ADDRESS = re.compile(r"(?i)([?&;]pwd=)[^&#\s\"'<>]+")
+_PASSCODE = re.compile(r"passw|passcode|pwd", re.IGNORECASE)
+# The same in addresses and text: `zak` is the secret of a `start_url`, `tk` is a registrant's token. Links within links, as
+# mail programs make them, have what separates their parameters escaped, once or several times.
+_BEFORE, _EQUALS = r"(?:[?&;#]|%(?:25)*(?:3f|26|3b|23))", r"(?:=|%(?:25)*3d)"
+_VALUE = r"[^&#\s\"'<>]+"
+_IN_ADDRESS = re.compile(
+    rf"({_BEFORE}(?:zak|tk|\w*token|\w*secret|password|passcode){_EQUALS}){_VALUE}", re.IGNORECASE
+)
+_PASSCODE_IN_ADDRESS = re.compile(rf"({_BEFORE}pwd{_EQUALS}){_VALUE}", re.IGNORECASE)
 # The same where the body is not JSON: a field's name, and its value as far as it goes.
 _SECRET_FIELD = re.compile(
     rf'("[^"\\]{{0,100}}?(?:{_SECRET.pattern})[^"\\]{{0,100}}"\s{{0,20}}:\s{{0,20}})'
@@ -36,10 +43,12 @@ _UNPRINTABLE = re.compile(
 
 
 def mask_body(raw: bytes, *, passcodes: bool) -> str:
-    """Return a body formatted for display with secrets masked; `passcodes` keeps passcodes inside links visible."""
+    """Return a body formatted for display with secrets masked; `passcodes` keeps passcodes inside texts visible."""
     try:
         document = json.loads(raw.decode("utf-8-sig"))
-        shown = json.dumps(mask_value(document, passcodes=passcodes), ensure_ascii=False, indent=2)
+        secrets = () if passcodes else tuple(_passcodes(document))[:_MOST_SECRETS]
+        masked = mask_value(document, passcodes=passcodes, secrets=secrets)
+        shown = json.dumps(masked, ensure_ascii=False, indent=2)
     except (ValueError, RecursionError):
         shown = _text(_without_fields(raw.decode("utf-8", "backslashreplace")), passcodes=passcodes)
     shown = printable(shown)
@@ -50,10 +59,7 @@ def mask_body(raw: bytes, *, passcodes: bool) -> str:
 
 def mask_text(text: str, secrets: Iterable[str] = ()) -> str:
     """Return a text with passcodes and tokens in links masked, and `secrets` wherever they occur."""
-    shown = _text(text, passcodes=False)
-    for secret in sorted({one for one in secrets if len(one) >= _SHORTEST_SECRET}, key=len, reverse=True):
-        shown = shown.replace(secret, HIDDEN)
-    return shown
+    return _text(text, passcodes=False, secrets=secrets)
 
 
 def mask_headers(given: Mapping[str, str]) -> dict[str, str]:
@@ -61,8 +67,14 @@ def mask_headers(given: Mapping[str, str]) -> dict[str, str]:
     return {name: _header(name, value) for name, value in sorted(given.items())}
 
 
-def mask_value(value: Any, *, passcodes: bool, name: str = "", depth: int = 0) -> Any:
-    """Return a JSON value of any shape with secrets masked."""
+def mask_value(
+    value: Any, *, passcodes: bool, name: str = "", secrets: Iterable[str] = (), depth: int = 0
+) -> Any:
+    """Return a JSON value of any shape with secrets masked.
+
+    Without `passcodes` those in links are masked, too, and `secrets` wherever a text holds them: invitations are pasted into
+    topics and agendas.
+    """
     if depth > _DEEPEST:
         return HIDDEN
     if isinstance(value, bool) or not value:
@@ -71,17 +83,36 @@ def mask_value(value: Any, *, passcodes: bool, name: str = "", depth: int = 0) -
         return HIDDEN
     if isinstance(value, dict):
         return {
-            key: mask_value(item, passcodes=passcodes, name=key, depth=depth + 1)
+            key: mask_value(item, passcodes=passcodes, name=key, secrets=secrets, depth=depth + 1)
             for key, item in value.items()
         }
     if isinstance(value, list):
-        return [mask_value(item, passcodes=passcodes, depth=depth + 1) for item in value]
-    return _text(value, passcodes=passcodes) if isinstance(value, str) else value
+        return [mask_value(item, passcodes=passcodes, secrets=secrets, depth=depth + 1) for item in value]
+    return _text(value, passcodes=passcodes, secrets=secrets) if isinstance(value, str) else value
 
 
-def _text(text: str, *, passcodes: bool) -> str:
-    hidden = _IN_ADDRESS.sub(rf"\1{HIDDEN}", text)
-    return hidden if passcodes else _PASSCODE_IN_ADDRESS.sub(rf"\1{HIDDEN}", hidden)
+def _text(text: str, *, passcodes: bool, secrets: Iterable[str] = ()) -> str:
+    shown = _IN_ADDRESS.sub(rf"\1{HIDDEN}", text)
+    if passcodes:
+        return shown
+    shown = _PASSCODE_IN_ADDRESS.sub(rf"\1{HIDDEN}", shown)
+    for secret in sorted({one for one in secrets if len(one) >= _SHORTEST_SECRET}, key=len, reverse=True):
+        shown = shown.replace(secret, HIDDEN)
+    return shown
+
+
+def _passcodes(value: Any, name: str = "", depth: int = 0) -> Iterator[str]:
+    """Yield the passcodes of a JSON value, by the names of its fields."""
+    if depth > _DEEPEST:
+        return
+    if isinstance(value, str) and _PASSCODE.search(name):
+        yield value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _passcodes(item, key, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _passcodes(item, name, depth + 1)
 
 
 def _without_fields(text: str) -> str:

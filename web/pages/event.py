@@ -212,7 +212,9 @@ def event_view(
         is_whole=found.is_whole,
         too_late=step is not None and step.too_late,
         is_new=step is not None and step.before is None,
-        changes=label_changes(changes, words, language, passcodes=passcodes),
+        changes=label_changes(
+            changes, words, language, passcodes=passcodes, secrets=[] if step is None else step.passcodes
+        ),
         deliveries=found.deliveries,
         attempts=found.attempts,
         is_pending=found.line.outcome == Outcome.PENDING

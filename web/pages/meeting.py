@@ -38,6 +38,7 @@ from core.store.posts import attempts, requeue
 from core.store.posts import status as post_status
 from core.store.posts.requeue import RequeueResult
 from core.store.sites import sites
+from core.zoom import masking
 from web.pages.page import PageHandler
 from web.ui.change_labels import ChangeLabel, label_changes
 from web.ui.meetings import meeting_path
@@ -123,6 +124,7 @@ class MeetingView:
     zone: str
     host_id: str
     host: str
+    topic: str
     agenda: str
     join_url: str
     passcode: str
@@ -165,7 +167,8 @@ class MeetingHandler(PageHandler):
             zone=get_timezone_name(meeting.timezone, locale=language),
             host_id=search_host_id(meeting),
             host=state.host,
-            agenda=meeting.agenda[:_LONGEST_TEXT],
+            topic=self._shown(meeting.topic, meeting),
+            agenda=self._shown(meeting.agenda, meeting)[:_LONGEST_TEXT],
             join_url=self._join_url(meeting),
             passcode=meeting.password[:100]
             if self.viewer.may_change
@@ -205,7 +208,20 @@ class MeetingHandler(PageHandler):
 
     def _changes(self, step: EventDiff) -> list[ChangeLabel]:
         found = field_diffs(step.before, step.after)
-        return label_changes(found, self.words, self.shell.language, passcodes=self.viewer.may_change)
+        return label_changes(
+            found,
+            self.words,
+            self.shell.language,
+            passcodes=self.viewer.may_change,
+            secrets=step.passcodes,
+        )
+
+    def _shown(self, text: str, meeting: Meeting) -> str:
+        """Return a text of the host without keys to their account, and without passcodes for viewers."""
+        shown: str = masking.mask_value(
+            text, passcodes=self.viewer.may_change, secrets=[meeting.password] if meeting.password else []
+        )
+        return shown
 
     async def _state(self, account_id: str, number: int, *, before: int = 0) -> MeetingDetail:
         """Load a meeting; redirect to the list if it does not exist or may not be seen.

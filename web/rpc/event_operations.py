@@ -54,7 +54,8 @@ def show_event(bridge: Bridge, request: api.EventRequest) -> api.EventDetail:
     """Return one event with its effect, secrets masked. Raises: UnknownEventError."""
     found = inspect(bridge.store, request.event)
     diffs = [] if found.step is None else field_diffs(found.step.before, found.step.after)
-    changes = label_changes(diffs, NullTranslations(), SOURCE, passcodes=False)
+    secrets = [] if found.step is None else found.step.passcodes
+    changes = label_changes(diffs, NullTranslations(), SOURCE, passcodes=False, secrets=secrets)
     return api.EventDetail(
         event=_line(found.line),
         proof=found.verification.proof,

@@ -33,10 +33,15 @@ class ChangeLabel:
 
 
 def label_changes(
-    differences: Iterable[FieldDiff], words: NullTranslations, language: str, *, passcodes: bool
+    differences: Iterable[FieldDiff],
+    words: NullTranslations,
+    language: str,
+    *,
+    passcodes: bool,
+    secrets: Iterable[str] = (),
 ) -> list[ChangeLabel]:
-    """Return labels of changed fields. `passcodes` keeps passcodes inside links visible."""
-    labeler = _Labeler(words, language, passcodes)
+    """Return labels of changed fields. Without `passcodes` those in links are masked, and `secrets` in all texts."""
+    labeler = _Labeler(words, language, passcodes, tuple(secrets))
     return [labeler.label(difference) for difference in differences]
 
 
@@ -144,6 +149,7 @@ class _Labeler:
     words: NullTranslations
     language: str
     passcodes: bool
+    secrets: tuple[str, ...]
 
     def label(self, difference: FieldDiff) -> ChangeLabel:
         old, new = (self._value(difference.field, value) for value in (difference.old, difference.new))
@@ -180,7 +186,9 @@ class _Labeler:
                 return self._minutes(value)
             named = _NUMBERED.get(field, {}).get(value)
             return str(self.words.gettext(named)) if named else self._number(value)
-        shown = masking.mask_value(value, passcodes=self.passcodes, name=field.rpartition(".")[2])
+        shown = masking.mask_value(
+            value, passcodes=self.passcodes, name=field.rpartition(".")[2], secrets=self.secrets
+        )
         text = shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False)
         return _bounded(masking.printable(text))
 

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -47,6 +48,20 @@ class TestBody:
         )
         assert "KEY" not in shown
         assert "&x=1 soon" in shown
+
+    @pytest.mark.parametrize("times", [1, 2, 3])
+    def test_hides_it_in_links_within_links(self, times: int) -> None:
+        link = "https://zoom.us/s/1?x=1&zak=KEY.abc_1&tk=REGISTRANT&pwd=PASS"
+        for _ in range(times):
+            link = quote(link, safe="")
+        shown = mask_body(raw(event(agenda=f"https://mail.example/?to={link} soon")), passcodes=False)
+        assert [word for word in ("KEY", "REGISTRANT", "PASS") if word in shown] == []
+        assert " soon" in shown
+
+    def test_hides_a_passcode_in_texts_from_who_may_only_look(self) -> None:
+        told = raw(event(password="s3cret", agenda="Join with s3cret, please", topic="s3cret"))
+        assert "s3cret" not in mask_body(told, passcodes=False)
+        assert "Join with s3cret" in mask_body(told, passcodes=True)
 
     def test_hides_passcodes_in_links_from_who_may_only_look(self) -> None:
         told = raw(event(join_url="https://us02web.zoom.us/j/1?pwd=Abc.1&tk=registrant"))
