@@ -1,6 +1,6 @@
 """What calendar clients require of a feed, checked on its text and on what icalendar parses.
 
-Sources: RFC 5545 (sections 3.1, 3.6.1, 3.8.4.4, 3.8.5), MS-OXCICAL 2.1.3.1.1.20.18 (Outlook rejects a component with
+Sources: RFC 5545 (sections 3.1, 3.3.10, 3.6.1, 3.8.4.4, 3.8.5), MS-OXCICAL 2.1.3.1.1.20.18 (Outlook rejects a component with
 RDATE and no RRULE), and what Google Calendar was seen to do (an RDATE beyond the rule's end is ignored).
 """
 
@@ -78,6 +78,8 @@ def _of_series(events: list[Any]) -> list[str]:
     excluded = _dates(main.get("EXDATE", []))
     replaced = [event["RECURRENCE-ID"].dt for event in overrides]
     found = []
+    if any(date != date.astimezone(UTC).astimezone(date.tzinfo) for date in given):
+        found.append("a date that the clock skips, which clients do not count")
     if given[0] != start:
         found.append("DTSTART is not the first date of the rule")
     if not set(excluded) <= set(given):

@@ -7,6 +7,7 @@ https://developers.zoom.us/docs/api/meetings/#tag/meetings/post/users/{userId}/m
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -44,8 +45,8 @@ def series(recurrence: Mapping[str, Any], dates: Sequence[datetime], zone: ZoneI
 
     RDATE is never used: Outlook rejects an event that has it without a rule (MS-OXCICAL 2.1.3.1.1.20.18), and Google
     ignores one beyond the rule's end. No date is moved past another, which Outlook has no way to store (MS-OXOCAL
-    2.2.1.44). The rule uses local time, as Zoom does: the hour stays the same over a change of
-    daylight saving time.
+    2.2.1.44), and no rule gives a time that the clock skips, which clients do not count. The rule uses local time, as Zoom
+    does: the hour stays the same over a change of daylight saving time.
     """
     local = [date.astimezone(zone) for date in dates]
     wanted = sorted(set(local))[:MOST_DATES]
@@ -58,6 +59,8 @@ def series(recurrence: Mapping[str, Any], dates: Sequence[datetime], zone: ZoneI
     added = [date for date in wanted if date not in given]
     if first not in given or len(added) > len(spare) or len(spare) + len(added) >= len(wanted):
         return None
+    if not all(map(_exists, given)):
+        return None
     moved: dict[datetime, datetime] = {}
     for date in added:
         nearest = min(spare, key=lambda one: abs(one - date))
@@ -67,6 +70,11 @@ def series(recurrence: Mapping[str, Any], dates: Sequence[datetime], zone: ZoneI
     if any(following <= day for day, following in pairwise(days)):
         return None
     return CalendarSeries(first, {**rule, "COUNT": len(given)}, tuple(spare), moved)
+
+
+def _exists(local: datetime) -> bool:
+    """Tell whether the clock of its zone shows a local time, and does not skip it for daylight saving time."""
+    return local == local.astimezone(UTC).astimezone(local.tzinfo)
 
 
 def _rule(recurrence: Mapping[str, Any], count: int) -> dict[str, Any] | None:

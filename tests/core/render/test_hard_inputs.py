@@ -147,6 +147,21 @@ class TestZone:
         assert main["RRULE"]["COUNT"] == [4]
 
     @pytest.mark.parametrize(
+        ("zone", "days", "rule"),
+        [
+            ("Europe/Berlin", ["15T01:30", "22T01:30", "29T01:30"], {"type": 2, "weekly_days": "1"}),
+            ("Asia/Beirut", ["27T22:00", "28T22:00", "29T21:00"], {"type": 1}),
+        ],
+    )
+    def test_of_a_series_at_an_hour_that_the_clock_skips_is_no_rule(
+        self, zone: str, days: list[str], rule: dict[str, Any]
+    ) -> None:
+        dates = [date(number, f"2026-03-{start}:00Z") for number, start in enumerate(days)]
+        found = vevents(folded(created(base=SERIES, timezone=zone, occurrences=dates, recurrence=rule)))
+        assert [f"{one['DTSTART'].dt.astimezone(UTC):%dT%H:%M}" for one in found] == days
+        assert not any("RRULE" in one for one in found)
+
+    @pytest.mark.parametrize(
         "start", ["2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z", "2026-03-29T01:00:00Z"]
     )
     def test_hour_that_comes_twice_or_never_is_one_event(self, start: str) -> None:
