@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 import re
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
@@ -34,6 +35,7 @@ _LAST_MILLISECOND = 32_503_680_000_000  # the year 3000
 _FINER_UNITS = (10**3, 10**6)  # micro- and nanoseconds of a millisecond; since 2001 no time fits two units
 _FIRST_OF_FINER_UNITS = 10**12
 _LONG_NUMBER = re.compile(r"[0-9]{16,20}")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DECIMAL = re.compile(r"[0-9]{1,15}\.[0-9]{1,9}")
 
 
@@ -53,11 +55,13 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite
 def _milliseconds_or_none(value: Any) -> int | None:
     """Parse a time in Unix milliseconds; some events carry seconds instead, which are converted, as finer units are.
 
-    A time after the year 3000 is none: calendars cannot hold it, and no later event could follow it. Nor is 0: it would
-    put the event before the meeting's creation.
+    So are dates as text, in UTC where they name no zone. A time after the year 3000 is none: calendars cannot hold it, and
+    no later event could follow it. Nor is 0: it would put the event before the meeting's creation.
     """
     if isinstance(value, str) and _LONG_NUMBER.fullmatch(value.strip()):
         value = int(value)
+    if isinstance(value, str) and _DATE.match(value.strip()):
+        value = _milliseconds_of_date(value.strip())
     if type(value) is int:
         for unit in _FINER_UNITS:
             if _FIRST_OF_FINER_UNITS * unit <= value < _LAST_MILLISECOND * unit:
@@ -70,6 +74,16 @@ def _milliseconds_or_none(value: Any) -> int | None:
     if number is not None and _FIRST_SECOND <= number < _FIRST_MILLISECOND:
         number *= 1000
     return number if number and number < _LAST_MILLISECOND else None
+
+
+def _milliseconds_of_date(date: str) -> int | None:
+    """Return a date in Unix milliseconds; None where it is unreadable, or so early that it would seem to be in seconds."""
+    try:
+        moment = datetime.fromisoformat(date.upper())
+        found = round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None
+    return found if found >= _FIRST_MILLISECOND else None
 
 
 def _text_or_none(value: Any) -> str | None:
@@ -124,12 +138,12 @@ class Envelope(BaseModel):
     def happened_at(self) -> int | None:
         """The time of the change, else of sending, in Unix milliseconds (UTC).
 
-        No change is of the last century or happens a day after it was sent: such a time is none, and would put the event
-        before the meeting's creation or ahead of all later ones.
+        No change happens after it was sent, or a day before: such a time is none, and would put the event ahead of all later
+        ones or before the meeting's creation.
         """
         changed, sent = self.payload.time_stamp, self.event_ts
         if changed and sent and sent > _FIRST_MILLISECOND:
-            return changed if _FIRST_MILLISECOND < changed < sent + _DAY else sent
+            return changed if sent - _DAY < changed <= sent else sent
         return changed or sent
 
 

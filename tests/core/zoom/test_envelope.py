@@ -193,13 +193,23 @@ class TestHappenedAt:
         assert parse(raw(event(at=20, payload={"time_stamp": "soon"}))).happened_at == 20
 
     @pytest.mark.parametrize(
-        "told", [NOW, str(NOW), f" {NOW} ", float(NOW), f"{NOW}.0", NOW * 1000, f"{NOW}000.0"]
-    )
+        "told",
+        [
+            NOW, str(NOW), f" {NOW} ", float(NOW), f"{NOW}.0", NOW * 1000, f"{NOW}000.0",
+            "2026-01-05T09:00:00Z", " 2026-01-05 09:00:00.000 ", "2026-01-05t14:30:00+05:30",
+        ],
+    )  # fmt: skip
     def test_is_in_milliseconds_however_it_is_told(self, told: Any) -> None:
         assert parse(raw(event(at=told))).happened_at == NOW * 1000
         assert parse(raw(event(at=5, payload={"time_stamp": told}))).happened_at == NOW * 1000
 
-    @pytest.mark.parametrize("told", [0, 5, -1, NOW, NOW * 1000 + 2 * 86_400_000, "soon", None])
+    @pytest.mark.parametrize(
+        "told",
+        [
+            0, 5, -1, NOW, NOW - 86_400, NOW + 3600, NOW * 1000 + 2 * 86_400_000, "soon", "2026-13-05", None,
+            "1970-02-01T00:00:00Z", "9999-12-31T23:59:59-23:00", "0001-01-01T00:00:00+23:00",
+        ],
+    )  # fmt: skip
     def test_is_when_it_was_told_where_the_change_has_an_impossible_time(self, told: Any) -> None:
         sent = (NOW + 100) * 1000
         assert parse(raw(event(at=sent, payload={"time_stamp": told}))).happened_at in (
