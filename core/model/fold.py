@@ -29,6 +29,7 @@ from core.model.meeting import (
 from core.model.merging import (
     filled,
     has_new_rule,
+    lay_over,
     leaves_others,
     merge,
     occurrence_id,
@@ -149,7 +150,7 @@ def apply(meeting: Meeting, change: Change) -> Meeting:
     envelope = _with_host_ids(change)
     step = _STEPS[_verb(envelope.event) if envelope.event != SNAPSHOT else SNAPSHOT]
     kind = _kind(envelope, meeting.kind)
-    after = step(replace(meeting, kind=kind), envelope)
+    after = _of_its_kind(step(replace(meeting, kind=kind), envelope))
     at = max(change.position.at, 0)
     # A deletion of what is deleted, such as that for good weeks later, says nothing new.
     is_again = _verb(envelope.event) in OF_DEATH and meeting.state is not MeetingState.SCHEDULED
@@ -232,6 +233,13 @@ def _kind(envelope: Envelope, before: MeetingKind) -> MeetingKind:
     return before if envelope.event == SNAPSHOT and zoom_type is None else MeetingKind.MEETING
 
 
+def _of_its_kind(meeting: Meeting) -> Meeting:
+    """Return a meeting with the type of its kind: Zoom need not tell the type, nor send an event of a conversion."""
+    as_its_kind = _AS_WEBINAR if meeting.kind is MeetingKind.WEBINAR else _AS_MEETING
+    zoom_type = as_its_kind.get(meeting.type or 0)
+    return meeting if zoom_type is None else replace(meeting, object={**meeting.object, "type": zoom_type})
+
+
 def _created(meeting: Meeting, envelope: Envelope) -> Meeting:
     """Create the meeting; values of updates that seem older are kept.
 
@@ -247,7 +255,7 @@ def _created(meeting: Meeting, envelope: Envelope) -> Meeting:
         if not meeting.created
         else _tells_of_this_life(meeting, envelope) or _is_same(meeting, given)
     ):
-        merged = merge(given, meeting.object)
+        merged = merge(given, meeting.object) if meeting.created else _with_earlier(given, meeting.object)
         kind = MeetingKind.WEBINAR if merged.get("type") in WEBINARS else meeting.kind
         created = replace(meeting, object=merged, created=True, kind=kind)
         return with_link_of(created, replace(meeting, object=given), meeting.object)
@@ -269,6 +277,14 @@ def _created(meeting: Meeting, envelope: Envelope) -> Meeting:
         registrants={},
     )
     return with_link_of(created, meeting, given)
+
+
+def _with_earlier(given: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a creation with what changes told that seem older: they may be about some dates of a series, or about all."""
+    merged = lay_over(given, earlier)
+    if occurrences_of(given) and not occurrences_of(earlier):
+        merged["occurrences"] = _with_duration(occurrences_of(given), given, earlier)
+    return merged
 
 
 def _is_same(meeting: Meeting, given: Mapping[str, Any]) -> bool:
@@ -326,22 +342,24 @@ def _updated(meeting: Meeting, envelope: Envelope) -> Meeting:
         )
         given = {key: value for key, value in given.items() if key not in of_the_date} | changed
     elif occurrences_of(before):
-        before["occurrences"] = _with_duration(_remaining(envelope, given, before), meeting, given)
+        before["occurrences"] = _with_duration(_remaining(envelope, given, before), before, given)
         if occurrences_of(given):
             given = {**given, "occurrences": filled(occurrences_of(given), before)}
             doubt = Doubt.NONE if doubt in _ABOUT_DATES else doubt
         elif _moves_dates(meeting, given):
             doubt = Doubt.CHANGED_WITHOUT_DATES
+    elif _becomes_series(meeting, given) and not occurrences_of(given):
+        doubt = Doubt.CHANGED_WITHOUT_DATES
     return with_link_of(replace(meeting, object=merge(before, given), doubt=doubt), meeting, given)
 
 
 def _with_duration(
-    occurrences: list[dict[str, Any]], meeting: Meeting, given: Mapping[str, Any]
+    occurrences: list[dict[str, Any]], before: Mapping[str, Any], given: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """Return the occurrences with a new duration of the series, except those that have one of their own."""
     if "duration" not in given:
         return occurrences
-    usual = {whole_number(meeting.object.get("duration")), None}
+    usual = {whole_number(before.get("duration")), None}
     return [
         {**item, "duration": given["duration"]} if whole_number(item.get("duration")) in usual else item
         for item in occurrences
@@ -356,15 +374,16 @@ def _moves_dates(meeting: Meeting, given: Mapping[str, Any]) -> bool:
     return has_new_rule(meeting.object, given) or given.get("start_time", start) != start
 
 
+def _becomes_series(meeting: Meeting, given: Mapping[str, Any]) -> bool:
+    """Tell whether an update turns a meeting of another type into a series, which has dates."""
+    return meeting.type is not None and not meeting.is_series and given.get("type") in RECURRING_FIXED
+
+
 def _converted(meeting: Meeting, envelope: Envelope) -> Meeting:
     """Merge what a conversion tells. It keeps the number, so a deletion of what was converted does not end the other."""
     was_deleted = meeting.state is not MeetingState.SCHEDULED
-    updated = _updated(meeting, envelope)
-    as_other = _AS_WEBINAR if meeting.kind is MeetingKind.WEBINAR else _AS_MEETING
-    zoom_type = as_other.get(updated.type or 0, updated.type)
     return replace(
-        updated,
-        object={**updated.object, "type": zoom_type} if zoom_type is not None else updated.object,
+        _updated(meeting, envelope),
         state=MeetingState.SCHEDULED,
         recovered=meeting.recovered or was_deleted,
     )
@@ -392,6 +411,8 @@ def with_link_of(updated: Meeting, before: Meeting, given: Mapping[str, Any]) ->
     if "password" not in given or updated.password == before.password or not updated.join_url:
         return updated
     link = without_passcode(updated.join_url, before.password)
+    if link == updated.join_url:
+        return updated  # it asks for the passcode as it is
     return replace(updated, object={**updated.object, "join_url": link}, doubt=Doubt.PASSCODE_WITHOUT_LINK)
 
 

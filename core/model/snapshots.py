@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from core import messages
 from core.model.fold import GONE, SNAPSHOT, Change, apply, position
-from core.model.instances import is_personal_number
+from core.model.instances import end_of, is_personal_number
 from core.model.meeting import RECURRING_FIXED, WITHOUT_FIXED_TIME, Doubt, Meeting, MeetingState
 from core.model.shared_number import every
 from core.zoom import envelope as zoom_envelope
@@ -169,7 +169,7 @@ def is_current(item: Mapping[str, Any], now: datetime) -> bool:
     listed = Meeting("", 0, object=item)
     if listed.type in RECURRING_FIXED or listed.type in WITHOUT_FIXED_TIME or listed.start_time is None:
         return True
-    return (now - listed.start_time).total_seconds() < listed.duration * 60
+    return any(now < end_of(date) for date in listed.dates)
 
 
 def _lasting(meeting: Meeting) -> tuple[Any, ...]:

@@ -56,7 +56,7 @@ def _is_start(value: Any) -> bool:
 
 def _is_duration(value: Any) -> bool:
     minutes = whole_number(value)
-    return minutes is not None and minutes >= 0
+    return minutes is not None and minutes > 0
 
 
 def _is_link(value: str) -> bool:

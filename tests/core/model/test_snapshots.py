@@ -222,6 +222,8 @@ class TestIsCurrent:
             ({"type": 2, "start_time": "2026-03-04T10:00:00Z", "duration": 60}, True),
             ({"type": 2, "start_time": "2026-03-03T11:30:00Z", "duration": 60}, True),
             ({"type": 2, "start_time": "2026-03-03T10:30:00Z", "duration": 60}, False),
+            ({"type": 2, "start_time": "2026-03-03T11:30:00Z"}, True),
+            ({"type": 2, "start_time": "2026-03-03T10:30:00Z", "duration": 0}, False),
             ({"type": 8, "start_time": "2020-03-03T10:30:00Z", "duration": 60}, True),
             ({"type": 3}, True),
             ({}, True),

@@ -118,7 +118,7 @@ class TestUpdate:
             ("topic", [None, "", " ", "\t\n", "\u00a0", "\u200b", "\ufffd", "\x00\x01", [], {}, False]),
             ("topic", ["\ufe0f", "\u034f\u200d", "\u180b", "\U000e0100", "\u17b4"]),
             ("start_time", [None, "", " ", "tomorrow", 0, [], {}, True, "2026-02-30T00:00:00Z"]),
-            ("duration", [None, "", " ", "abc", [], {}, -5, True]),
+            ("duration", [None, "", " ", "abc", [], {}, 0, "0", -5, True]),
             ("timezone", [None, "", " ", 5, [], {}, "Mars/Olympus", "../../etc/passwd", "Europe\x00Berlin"]),
             (
                 "join_url",
@@ -309,6 +309,28 @@ class TestSeries:
         assert starts(folded(created(base=SERIES), change)) == ALL
         assert folded(created(base=SERIES), change, updated(3, "all", occurrences=WEEKS)).doubt is Doubt.NONE
 
+    @pytest.mark.parametrize("before", [2, 3])
+    def test_of_which_no_date_is_told_asks(self, before: int) -> None:
+        change = updated(2, "all", type=8, recurrence=SERIES["recurrence"])
+        assert folded(created(type=before), change).doubt is Doubt.CHANGED_WITHOUT_DATES
+        assert folded(created(type=before), change, event(SNAPSHOT, 3, **SERIES)).doubt is Doubt.NONE
+
+    @pytest.mark.parametrize(
+        ("told", "dates", "minutes"),
+        [
+            (updated(1, "single", occurrences=[MOVED]), ["01 18:00", "09 18:00", *ALL[2:]], 60),
+            (said("deleted", 1, {"operation": "single"}, type=8, occurrences=[WEEKS[1]]), LEFT, 60),
+            (updated(1, "all", occurrences=WEEKS[:2], recurrence={"end_times": 2}), ALL[:2], 60),
+            (updated(1, "all", duration=90), ALL, 90),
+        ],
+    )
+    def test_created_after_a_change_by_another_clock_keeps_its_other_dates(
+        self, told: Event, dates: list[str], minutes: int
+    ) -> None:
+        meeting = folded(told, created(2, base=SERIES))
+        assert starts(meeting) == dates
+        assert {one.duration for one in meeting.dates} == {minutes}
+
 
 class TestPasscode:
     @pytest.mark.parametrize(
@@ -324,6 +346,12 @@ class TestPasscode:
     def test_of_which_no_link_is_told_leaves_no_outdated_one(self, object_: Event, told: Event) -> None:
         meeting = folded(created(**object_), told)
         assert (meeting.password, meeting.join_url) == ("9", JOIN)
+
+    def test_leaves_nothing_open_where_the_link_holds_none(self) -> None:
+        meeting = folded(created(join_url=JOIN), updated(2, password="9"))
+        assert (meeting.join_url, meeting.doubt) == (JOIN, Doubt.NONE)
+        twice = folded(created(), updated(2, password="9"), updated(3, password="8"))
+        assert (twice.join_url, twice.doubt) == (JOIN, Doubt.PASSCODE_WITHOUT_LINK)
 
 
 class TestAnswer:
@@ -418,6 +446,14 @@ class TestConversion:
         assert (there.type, there.kind) == (of_webinar, MeetingKind.WEBINAR)
         webinar = created(base=SERIES, name="webinar", type=of_webinar)
         back = folded(webinar, event("webinar.converted_to_meeting", 2))
+        assert (back.type, back.kind) == (of_meeting, MeetingKind.MEETING)
+
+    @pytest.mark.parametrize(("of_meeting", "of_webinar"), [(2, 5), (3, 6), (8, 9)])
+    def test_of_which_no_event_came_shows_in_the_next_one(self, of_meeting: int, of_webinar: int) -> None:
+        there = folded(created(base=SERIES, type=of_meeting), event("webinar.updated", 2, topic="New"))
+        assert (there.type, there.kind) == (of_webinar, MeetingKind.WEBINAR)
+        webinar = created(base=SERIES, name="webinar", type=of_webinar)
+        back = folded(webinar, event("meeting.updated", 2, topic="New"))
         assert (back.type, back.kind) == (of_meeting, MeetingKind.MEETING)
 
     def test_is_undone_by_a_later_deletion(self) -> None:
