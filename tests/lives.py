@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -279,6 +280,14 @@ class Life:
     def repeat_creation(self) -> None:
         self.events.append({**self.events[0], "event_ts": int(self.now.timestamp() * 1000) + 1})
 
+    def use_another_clock(self) -> None:
+        """Date the changes right after the creation before it: when they were made, and it when it was told."""
+        begun = int(self.events[0]["event_ts"])
+        begun *= 1 if begun > 10**11 else 1000
+        changes = takewhile(lambda event: event["event"].endswith(".updated"), self.events[1:])
+        for place, event in enumerate(changes):
+            event["payload"]["time_stamp"] = begun - 60_000 + place
+
     # --- instances --------------------------------------------------------------------------------------
 
     def hold(self, date: Date) -> None:
@@ -438,6 +447,8 @@ def make_life(seed: int) -> Life:
             life.happen(life.use(begun, begun + 50 * MINUTE, None, is_shown=not life.is_room))
     if life.chance(0.2):
         life.end()
+    if not life.is_room and life.chance(0.3):
+        life.use_another_clock()
     return life
 
 

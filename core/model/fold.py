@@ -29,6 +29,7 @@ from core.model.meeting import (
 from core.model.merging import (
     filled,
     has_new_rule,
+    identified,
     lay_over,
     leaves_others,
     merge,
@@ -326,6 +327,8 @@ def _updated(meeting: Meeting, envelope: Envelope) -> Meeting:
         meeting = _with_room(meeting, given)
         given = {key: given[key] for key in _OF_THE_ROOM & given.keys()}
     before = dict(meeting.object)
+    if occurrences_of(given):
+        given = {**given, "occurrences": identified(occurrences_of(given), before)}
     doubt = meeting.doubt
     if _stops_being_a_series(given, before):
         before.pop("occurrences", None)
@@ -644,7 +647,7 @@ def names_single_occurrences(meeting: Meeting, envelope: Envelope) -> bool:
         return False
     if envelope.payload.operation in _EXTENTS:
         return envelope.payload.operation == "single"
-    named = {occurrence_id(item) for item in occurrences_of(given)}
+    named = {occurrence_id(item) for item in identified(occurrences_of(given), meeting.object)}
     return bool({occurrence_id(item) for item in occurrences_of(meeting.object)} - named)
 
 

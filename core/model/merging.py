@@ -9,17 +9,28 @@ if TYPE_CHECKING:
 
 
 def with_occurrences(before: Mapping[str, Any], given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Merge occurrences by `occurrence_id`."""
+    """Merge occurrences by `occurrence_id`, or by their start where one of them has none."""
     known = {occurrence_id(item): item for item in occurrences_of(before)}
-    by_start = {item.get("start_time"): occurrence_id(item) for item in occurrences_of(before)}
-    for item in occurrences_of(given):
-        name = (
-            occurrence_id(item)
-            if "occurrence_id" in item
-            else by_start.get(item.get("start_time"), occurrence_id(item))
-        )
-        known[name] = {**known.get(name, {}), **item}
+    for item in identified(occurrences_of(given), before):
+        name = occurrence_id(item)
+        nameless = known.pop(str(item.get("start_time")), {}) if name not in known else {}
+        known[name] = {**nameless, **known.get(name, {}), **item}
     return sorted(known.values(), key=lambda item: (str(item.get("start_time", "")), occurrence_id(item)))
+
+
+def identified(told: list[dict[str, Any]], before: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the told occurrences, those without an id with that of the known one that begins then."""
+    ids = {
+        item.get("start_time"): item["occurrence_id"]
+        for item in occurrences_of(before)
+        if "occurrence_id" in item
+    }
+    return [
+        item
+        if "occurrence_id" in item or item.get("start_time") not in ids
+        else {**item, "occurrence_id": ids[item["start_time"]]}
+        for item in told
+    ]
 
 
 def filled(told: list[dict[str, Any]], before: Mapping[str, Any]) -> list[dict[str, Any]]:

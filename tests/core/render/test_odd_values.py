@@ -309,6 +309,15 @@ class TestSeries:
         assert starts(folded(created(base=SERIES), change)) == ALL
         assert folded(created(base=SERIES), change, updated(3, "all", occurrences=WEEKS)).doubt is Doubt.NONE
 
+    def test_has_dates_told_by_id_and_by_start(self) -> None:
+        bare = [{"start_time": one["start_time"], "duration": 30} for one in WEEKS]
+        some = folded(created(base=SERIES), updated(2, occurrences=bare[1:3]))
+        assert [one.duration for one in some.dates] == [60, 30, 30, 60]
+        gone = said("deleted", 2, {"operation": "single"}, type=8, occurrences=[WEEKS[1]])
+        assert starts(folded(created(base=SERIES, occurrences=bare), gone)) == LEFT
+        every = said("deleted", 2, {}, type=8, occurrences=bare)
+        assert folded(created(base=SERIES), every).state is MeetingState.DELETED
+
     @pytest.mark.parametrize("before", [2, 3])
     def test_of_which_no_date_is_told_asks(self, before: int) -> None:
         change = updated(2, "all", type=8, recurrence=SERIES["recurrence"])
