@@ -25,6 +25,7 @@ MOST_RECORDINGS = 100  # per meeting; older ones are dropped
 MOST_REGISTRANTS = 50_000  # above the capacity of Zoom's largest webinar
 NO_ID = "no id: "  # prefix of the keys of files without an id; Zoom's ids have no spaces
 _TRASHED, _AVAILABLE, _DELETED = "trashed", "available", "deleted"
+_NOT_APPROVED = frozenset({"pending", "denied", "cancelled"})
 _LONGEST_UUID = 200  # Zoom's own have 24 characters
 
 BATCHES = {
@@ -243,8 +244,8 @@ def registered(registrants: Mapping[str, str], envelope: Envelope, status: str |
     name = hashlib.sha256(identifier.encode()).hexdigest()[:12]
     if name not in registrants and len(registrants) >= MOST_REGISTRANTS:
         return dict(registrants)
-    said = status or ("pending" if registrant.get("status") == "pending" else "approved")
-    return {**registrants, name: said}
+    told = _text(registrant.get("status")).strip().lower()
+    return {**registrants, name: status or (told if told in _NOT_APPROVED else "approved")}
 
 
 def _taken_away(recordings: Mapping[str, Any], envelope: Envelope, state: str) -> dict[str, Any]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from core.model.meeting import PERSONAL_ROOM, RECURRING_FIXED, WITHOUT_FIXED_TIME, MeetingKind
+from core.model.meeting import PERSONAL_ROOM, RECURRING_FIXED, WITHOUT_FIXED_TIME, MeetingKind, parse_time
 from core.model.state_fields import ALTERNATIVE_HOST_IDS
 from core.render.text import clean
 from core.render.vczapi_details import details
 from core.render.visibility import LONGEST_PASSCODE
+from core.zoom.timezones import zone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +22,7 @@ NEVER_OVER = "2099-12-31 00:00:00"
 """The start of a meeting without one. The plugin lists only posts with a start, shows future ones as upcoming, and
 removes the join link an hour after the start; it never shows this date."""
 
+_UTC = zone("UTC")
 _BOTH = {
     "host_video": "option_host_video",
     "meeting_authentication": "meeting_authentication",
@@ -207,13 +208,8 @@ def _weekdays(days: Any) -> list[str]:
 
 def _day(value: Any, meeting: Meeting) -> str:
     """Return the day of a time in the meeting's time zone as `Y-m-d`; empty where it is invalid."""
-    if not isinstance(value, str):
-        return ""
-    try:
-        moment = datetime.fromisoformat(value)
-        return f"{(moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(meeting.timezone):%Y-%m-%d}"
-    except (ValueError, OverflowError):
-        return ""
+    moment = parse_time(value, _UTC)
+    return "" if moment is None else f"{moment.astimezone(meeting.timezone):%Y-%m-%d}"
 
 
 def _is_integer(value: Any) -> bool:

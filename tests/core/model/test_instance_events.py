@@ -305,6 +305,20 @@ class TestRegistrants:
         moved = envelope_of(f"meeting.registration_{status}", 3, registrant={"id": "joe"})
         assert list(folded(created, moved).registrants.values()) == [status]
 
+    @pytest.mark.parametrize(
+        ("told", "status"),
+        [
+            (" Pending", "pending"),
+            ("DENIED", "denied"),
+            ("cancelled", "cancelled"),
+            (None, "approved"),
+            ([], "approved"),
+        ],
+    )
+    def test_are_approved_unless_told_otherwise(self, told: Any, status: str) -> None:
+        created = envelope_of("meeting.registration_created", 2, registrant={"id": "joe", "status": told})
+        assert list(folded(created).registrants.values()) == [status]
+
     def test_one_without_an_id_is_nobody(self) -> None:
         assert (
             instance_events.registered({}, envelope_of("meeting.registration_created", registrant={}), None)

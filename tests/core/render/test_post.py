@@ -562,8 +562,9 @@ class TestPro:
         assert "monthly_occurence_day" in pro
         assert pro["monthly_occurence_day"] is None
 
-    def test_the_last_day_is_that_of_the_meetings_zone(self) -> None:
-        assert self.recurring(type=1, end_date_time="2026-04-06T22:30:00Z")["end_datetime"] == "2026-04-07"
+    @pytest.mark.parametrize("end", ["2026-04-06T22:30:00Z", " 2026-04-06T22:30:00.000Z ", "1775514600"])
+    def test_the_last_day_is_that_of_the_meetings_zone(self, end: str) -> None:
+        assert self.recurring(type=1, end_date_time=end)["end_datetime"] == "2026-04-07"
 
     def test_daily_so_many_times(self) -> None:
         assert self.recurring(type=1, repeat_interval=2, end_times=5) == {
