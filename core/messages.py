@@ -622,6 +622,9 @@ SITE_PAUSED = _("The updates of this site are paused, so nothing can be written 
 INVALID_TAG = _("A tag has 1 to %(count)d characters, and no comma.")
 TOO_MANY_TAGS = _("A site has at most %(count)d tags. Remove one first.")
 UNKNOWN_TEMPLATE = _("There is no template “%(name)s”.")
+UNKNOWN_TEMPLATE_OR_SITE = _(
+    "There is no template “%(name)s”, and no such site is connected. See: zoombridge rules list, zoombridge site list"
+)
 INVALID_TEMPLATE_NAME = _("The name of a template has 1 to %(count)d characters.")
 TEMPLATE_NAME_TAKEN = _(
     "There is a template “%(name)s” already. Choose another name, or open that one to change it."

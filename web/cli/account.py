@@ -13,7 +13,7 @@ from core.zoom.rate_limit import Plan
 from web.cli import times
 from web.cli.instance import instance_options
 from web.cli.json_output import json_option, print_json
-from web.cli.output import echo
+from web.cli.output import counted, echo
 from web.cli.progress import exit_status, run_job
 from web.cli.secret_input import CLIENT_SECRET, read_secret
 from web.rpc import api
@@ -132,7 +132,8 @@ def list_(as_json: bool, instance: Instance) -> None:
     if not found:
         echo("There is no Zoom account yet. Add one: zoombridge account add")
     for one in found:
-        echo(f"{one.id}  {one.name}  reconciled every {one.reconcile_hours} h")
+        every = f"every {one.reconcile_hours} h" if one.reconcile_hours else "only on request"
+        echo(f"{one.id}  {one.name}  reconciled {every}")
         if one.fault_message:
             echo(f"    {one.fault_message}")
 
@@ -165,9 +166,10 @@ def grant(account: str, site: str, instance: Instance) -> None:
         else f"{account} was granted to {changed.site_url} before."
     )
     if changed.released:
-        echo(f"Processing {_events(changed.released)} that waited.")
+        echo(f"Processing {counted(changed.released, 'event')} that waited.")
     if changed.dropped:
-        echo(f"{_events(changed.dropped)} had been too many to keep. Import the account: zoombridge import")
+        lost = counted(changed.dropped, "event")
+        echo(f"Not kept, as too many were waiting: {lost}. Import the account: zoombridge import")
 
 
 @account.command("refuse")
@@ -186,7 +188,7 @@ def refuse(account: str, site: str, instance: Instance) -> None:
         raise click.ClickException(
             f"{account} is granted to {refused.site_url}. To end that: zoombridge account revoke"
         )
-    echo(f"Refused {account} on {refused.site_url}. Deleted {_events(refused.deleted)} that waited.")
+    echo(f"Refused {account} on {refused.site_url}. Deleted {counted(refused.deleted, 'event')} that waited.")
 
 
 @account.command("revoke")
@@ -230,19 +232,14 @@ def _grant_status(one: api.GrantStatus) -> str:
     if one.state is api.GrantState.GRANTED:
         return f"by {one.source}"
     if not one.account:
-        return (
-            f"{_events(one.dropped)} not kept, as too many accounts asked. Refuse those that you do not know."
-        )
-    kept = _events(one.waiting)
+        lost = counted(one.dropped, "event")
+        return f"{lost} not kept, as too many accounts asked. Refuse those that you do not know."
+    kept = counted(one.waiting, "event")
     if one.since is not None:
         kept += f" since {times.to_minutes(one.since)}"
     if one.dropped:
-        kept += f", {one.dropped:,} older ones not kept"
+        kept += f", {counted(one.dropped, 'older event')} not kept"
     return f"waiting for a grant: {kept}" if one.state is api.GrantState.WAITING else f"refused: {kept}"
-
-
-def _events(count: int) -> str:
-    return "1 event" if count == 1 else f"{count:,} events"
 
 
 @click.command("import")
@@ -295,9 +292,10 @@ def reconcile(
             decision = api.Decide(account=account, by=_command_user())
             context.exit(_run(instance, api.RECONCILE_APPROVE, decision, as_json=as_json))
     elif dismiss:
-        _list_held(instance, account, as_json=as_json)
-        decided = instance.call(api.RECONCILE_DISMISS, api.Decide(account=account, by=_command_user()))
-        echo(f"The pages of {decided.meetings} meetings stay as they are.", err=as_json)
+        pages = _list_held(instance, account, as_json=as_json)
+        if pages:
+            decided = instance.call(api.RECONCILE_DISMISS, api.Decide(account=account, by=_command_user()))
+            echo(f"The pages of {counted(decided.meetings, 'meeting')} stay as they are.", err=as_json)
     else:
         request = api.ReadAccount(account=account, dry_run=dry_run)
         context.exit(_run(instance, api.ACCOUNT_RECONCILE, request, as_json=as_json))

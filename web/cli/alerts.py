@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -129,7 +130,7 @@ def add(
             url=url,
         ),
     )
-    echo(f"Channel {added.name} added. Send a test: zoombridge alerts test {_quoted(added.name)}")
+    echo(f"Channel {added.name} added. Send a test: zoombridge alerts test {shlex.quote(added.name)}")
     if added.secret:
         echo(f"Secret that signs its messages, shown only now: {added.secret}")
 
@@ -256,7 +257,3 @@ def _print(one: AlertStatus, *others: AlertStatus) -> None:
     for each in (one, *others) if others else ():
         since = "" if each.since is None else f"  since {to_minutes(each.since)}"
         echo(clean(f"    {each.id}  {each.site}{since}"))
-
-
-def _quoted(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9._-]+", name) else f"'{name}'"

@@ -26,7 +26,7 @@ from core.store.db.encryption import Sealer
 from core.store.db.engine import Store, address
 from web.cli.instance import instance_options
 from web.cli.json_output import json_option, print_json
-from web.cli.output import echo
+from web.cli.output import counted, echo
 from web.cli.secret_input import BACKUP_PASSPHRASE, read_new_passphrase, read_secret
 from web.cli.times import to_minutes
 from web.http.logs import log_to_stderr
@@ -236,7 +236,8 @@ def _line(file: Path, manifest: Manifest, *, key_fits: bool | None) -> BackupLin
 def _described(line: BackupLine, manifest: Manifest) -> str:
     events, sites = line.rows.get("events", 0), line.rows.get("sites", 0)
     return (
-        f"{line.size / 1e6:,.1f} MB with {manifest.rows:,} rows ({sites:,} sites, {events:,} events) of "
+        f"{line.size / 1e6:,.1f} MB with {counted(manifest.rows, 'row')} "
+        f"({counted(sites, 'site')}, {counted(events, 'event')}) of "
         f"{to_minutes(line.made_at)}, version {line.version}, revision {line.revision}"
     )
 

@@ -12,7 +12,7 @@ from core.storable import LARGEST_NUMBER
 from core.store.events.log import Outcome
 from web.cli.instance import instance_options
 from web.cli.json_output import json_option, print_json
-from web.cli.output import echo
+from web.cli.output import counted, echo
 from web.cli.progress import exit_status, run_job
 from web.cli.times import time_option, to_seconds
 from web.rpc import api
@@ -188,8 +188,7 @@ def replay(
 
 def _preview_text(preview: ReplayCounts, *, refused: bool) -> str:
     if refused:
-        requests = "request" if preview.refused == 1 else "requests"
-        return f"{preview.refused:,} quarantined {requests} would be verified again."
+        return f"{counted(preview.refused, 'quarantined request')} would be verified again."
     parts = [f"{preview.outcomes[outcome]:,} {outcome}" for outcome in Outcome if preview.outcomes[outcome]]
     if not parts:
         return "No event matches."
@@ -232,7 +231,7 @@ def _signed(found: EventDetail) -> str:
     if found.signed_at is None:
         return ""
     seconds = (found.event.received_at - found.signed_at) / 1000
-    return f", signed {seconds:.1f} s before it was received"
+    return f", signed {abs(seconds):.1f} s {'before' if seconds >= 0 else 'after'} it was received"
 
 
 def _print_delivery(found: EventDelivery) -> None:

@@ -9,7 +9,7 @@ import click
 from core.store.events.large_requests import LargeRequestCause
 from web.cli.instance import instance_options
 from web.cli.json_output import json_option, print_json
-from web.cli.output import echo
+from web.cli.output import counted, echo
 from web.cli.times import to_seconds
 from web.rpc import api
 
@@ -61,7 +61,10 @@ def dismiss(instance: Instance) -> None:
     Zoom accounts first, as their events may be lost. The alerts come back with the next such request.
     """
     found = instance.call(api.QUARANTINE_DISMISS, api.NoArguments())
-    echo(f"{found.quarantined} in quarantine and {found.large} too large to keep dismissed")
+    echo(
+        f"Dismissed the alerts about {counted(found.quarantined, 'request')} in quarantine "
+        f"and {counted(found.large, 'request')} too large to keep."
+    )
 
 
 @quarantine.command("recheck")

@@ -11,7 +11,7 @@ from core.monitoring.notify.texts import clean
 from web.cli import progress
 from web.cli.instance import instance_options
 from web.cli.json_output import json_option, print_json
-from web.cli.output import echo
+from web.cli.output import counted, echo
 from web.cli.site import sites_options
 from web.cli.times import to_minutes
 from web.rpc import api
@@ -37,8 +37,9 @@ def list_(as_json: bool, instance: Instance) -> None:
     if not found:
         echo("No template yet. Save the rules of a site as one: zoombridge rules save NAME SITE")
     for one in found:
+        follow = f"{counted(one.following, 'site')} follow{'s' if one.following == 1 else ''}"
         departed = f", {one.departed:,} departed" if one.departed else ""
-        echo(clean(f"{one.name}  {one.following:,} follow{departed}  saved {to_minutes(one.changed_at)}"))
+        echo(clean(f"{one.name}  {follow}{departed}  saved {to_minutes(one.changed_at)}"))
 
 
 @rules.command()

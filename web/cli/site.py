@@ -16,7 +16,7 @@ from web.cli import site_add
 from web.cli.doctor import describe, has_failed, mark
 from web.cli.instance import instance_options
 from web.cli.json_output import json_option, print_json
-from web.cli.output import echo
+from web.cli.output import counted, echo
 from web.cli.secret_input import read_secret_token
 from web.cli.times import to_minutes
 from web.rpc import api
@@ -49,12 +49,13 @@ def secret_token(site: str, instance: Instance) -> None:
     The token is read from ZOOMBRIDGE_SECRET_TOKEN, prompted for, or read from standard input: zoombridge site
     secret-token SITE < secret-token.txt
     """
-    given = read_secret_token("Secret token (Zoom App Marketplace: your app > Features > Access)")
+    given = read_secret_token("Secret token (Zoom App Marketplace: your app > Features > Access, or Feature)")
     request = api.SecretToken(site=site, secret_token=given)
     saved = instance.call(api.SITE_SECRET_TOKEN, request)
     echo(f"Saved the secret token of {saved.url}.")
     if saved.accepted:
-        echo(f"{saved.accepted} refused events were accepted now.")
+        was = "was" if saved.accepted == 1 else "were"
+        echo(f"{counted(saved.accepted, 'refused event')} {was} accepted now.")
 
 
 @site.command("list")
@@ -311,7 +312,7 @@ def cancelled_pages(site: str, keep_days: int, instance: Instance) -> None:
     already stay there.
     """
     saved = instance.call(api.SITE_CANCELLED_PAGES, api.CancelledPages(site=site, days=keep_days))
-    kept = "at once" if not keep_days else f"after {keep_days} {'day' if keep_days == 1 else 'days'}"
+    kept = "at once" if not keep_days else f"after {counted(keep_days, 'day')}"
     echo(f"Pages of cancelled meetings on {saved.url} are moved to the trash {kept}.")
 
 

@@ -18,7 +18,7 @@ from core.store.db import private_files
 from core.store.sites.pairings import MOST_USES
 from core.wordpress.homes import is_local, is_same_home
 from web.cli.instance import DEFAULT_URL, instance_options
-from web.cli.output import echo
+from web.cli.output import counted, echo
 from web.cli.times import to_minutes
 from web.rpc import api
 from web.stub.plugin_zip import SLUG, archive
@@ -151,7 +151,7 @@ def _write(output: Path, content: bytes) -> None:
 def _explain(code: api.IssuedCode, output: Path) -> None:
     if code.http_address:
         echo(f"Nothing answers there over https, so {code.http_address} is meant.")
-    echo(f"Wrote {output}, for {code.uses} site{'s' if code.uses > 1 else ''}. Now, in WordPress:")
+    echo(f"Wrote {output}, for {counted(code.uses, 'site')}. Now, in WordPress:")
     echo("  1. Plugins > Add New > Upload Plugin: upload this file, and activate the plugin.")
     echo("  2. The plugin calls the bridge, and says so in a notice.")
     echo(
@@ -192,6 +192,9 @@ class _Watch:
                     if one.state in _NEEDS_PERSON and not self._handle(one):
                         return False
                 if not code.is_open and all(one.state in _ENDED for one in code.pairings):
+                    if code.uses_left:
+                        echo("The code has expired. Get a new one: zoombridge site add", err=True)
+                        return False
                     return all(one.state is PairingState.CONNECTED for one in code.pairings)
                 time.sleep(poll_seconds)
         except KeyboardInterrupt:

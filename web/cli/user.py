@@ -10,7 +10,7 @@ import click
 from core.store.auth.users import Role
 from web.cli.instance import DEFAULT_URL, instance_options, public_url_option
 from web.cli.json_output import json_option, print_json
-from web.cli.output import echo
+from web.cli.output import counted, echo
 from web.cli.times import to_minutes
 from web.rpc import api
 
@@ -157,7 +157,7 @@ def sign_out(name: str, session: str | None, instance: Instance) -> None:
         raise click.ClickException(
             f"{name} has no session {session}. List them: zoombridge user sessions {name}"
         )
-    echo(f"Ended {ended.number} session{'' if ended.number == 1 else 's'} of {name}.")
+    echo(f"Ended {counted(ended.number, 'session')} of {name}.")
 
 
 @user.command("remove-two-factor")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from core import bulk
+from core import bulk, messages
 from core.bulk import BulkAction
-from core.errors import RulesTemplateError
+from core.errors import RulesTemplateError, UnknownSiteError
 from core.model import rules
 from core.store.sites import rules_templates, sites
 from web.rpc import api
@@ -35,12 +35,16 @@ def list_templates(bridge: Bridge, _request: api.NoArguments) -> list[api.RulesT
 
 
 def show(bridge: Bridge, request: api.RulesRequest) -> api.ShownRules:
-    """Return the rules of a template, else of a site. Raises: UnknownSiteError."""
+    """Return the rules of a template, else of a site. Raises: RulesTemplateError where there is neither."""
     with bridge.store.reading() as connection:
         try:
             template = rules_templates.load(connection, request.name)
         except RulesTemplateError:
-            site = sites.find(connection, request.name, bridge.store.sealer)
+            try:
+                site = sites.find(connection, request.name, bridge.store.sealer)
+            except UnknownSiteError:
+                named = {"name": request.name}
+                raise RulesTemplateError(messages.UNKNOWN_TEMPLATE_OR_SITE % named) from None
             return api.ShownRules(
                 name=site.url,
                 rules=rules.read(site.rules).rules.written(),

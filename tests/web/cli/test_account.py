@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 from unittest.mock import Mock
 
 import pytest
 
+from core.store.accounts import credentials
 from core.store.db.engine import Store
 from core.store.events import log
 from core.store.jobs import JobState
@@ -93,6 +95,11 @@ class TestAdd:
         assert with_site.url in added.out
         assert other.url in added.out
 
+        assert "  reconciled every 24 h\n" in run("account", "list").out
+        with closing(Store(migrated_url, keys=KEYS)) as store:
+            store.write(partial(credentials.save_interval, account_id=zoom.account.account_id, hours=0, at=0))
+        assert "  reconciled only on request\n" in run("account", "list").out
+
     def test_either_some_sites_or_all(self, run: Run, zoom: ZoomServer) -> None:
         asked = run("account", "add", *_given(zoom), "--site", "s1", "--all-sites")
         assert asked.status == 2
@@ -119,7 +126,7 @@ class TestHeld:
         for option in ("--held", "--approve", "--dismiss"):
             ran = run("reconcile", option)
             assert ran.status == 0
-            assert "No page is held." in ran.out
+            assert ran.out == "No page is held.\n"
 
     def test_one_decision_at_a_time(self, run: Run) -> None:
         ran = run("reconcile", "--approve", "--dismiss")

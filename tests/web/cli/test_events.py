@@ -1,6 +1,7 @@
 """`zoombridge events` and `zoombridge job`: the log, one event, replay and other long work in the terminal."""
 
 import re
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -126,6 +127,14 @@ class TestShow:
         created = run("events", "show", "1").out
         assert "ThePasscode" not in created
         assert "example.zoom.us/j/1" in created
+
+    def test_tells_of_a_clock_that_is_behind_zooms(self, run: Run, url: str) -> None:
+        body = raw(event(at=9, id=3, **OBJECT))
+        with closing(Store(url, keys=KEYS)) as store:
+            ahead = Request(signed(body, at=AT // 1000 + 4), body).sealed(store.sealer)
+            line = replace(entry(store, event(at=9, id=3, **OBJECT), received_at=AT), request=ahead)
+            store.write(lambda connection: log.append(connection, [line]))
+        assert "signature is valid, signed 4.0 s after it was received" in run("events", "show", "5").out
 
     def test_knows_no_other(self, run: Run, url: str) -> None:
         ran = run("events", "show", "99")

@@ -8,7 +8,7 @@ import pytest
 from core.errors import ZoomBridgeError
 from tests.web.cli.conftest import Run
 from web import cli
-from web.cli.output import echo
+from web.cli.output import counted, echo
 
 HOSTILE = "a\x1b]0;title\x07b\x9b2J\u202e\r"
 SHOWN = r"a\u001b]0;title\u0007b\u009b2J\u202e\u000d"
@@ -17,6 +17,10 @@ SHOWN = r"a\u001b]0;title\u0007b\u009b2J\u202e\u000d"
 def test_keeps_lines_and_tabs_alone(capsys: pytest.CaptureFixture[str]) -> None:
     echo(f"Topic:\t{HOSTILE}\nÜmlaut")
     assert capsys.readouterr().out == f"Topic:\t{SHOWN}\nÜmlaut\n"
+
+
+def test_counts_one_and_many() -> None:
+    assert [counted(number, "event") for number in (0, 1, 1_234)] == ["0 events", "1 event", "1,234 events"]
 
 
 def test_does_so_with_errors(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,10 +5,12 @@ import json
 import re
 import time
 import zipfile
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from core.errors import Fault, SiteFaultError
 from core.model import rules
@@ -16,6 +18,7 @@ from core.sites import pairing_codes
 from core.sites.pairing import PairingState
 from core.store.db import settings
 from core.store.db.engine import Store
+from core.store.db.schema import pairing_codes as pairing_codes_table
 from core.store.sites import pairings, sites
 from core.store.sites.sites import Site
 from core.wordpress.addresses import Endpoint
@@ -106,6 +109,20 @@ class TestAdd:
         monkeypatch.setattr("web.cli.site_add.time.sleep", press_ctrl_c)
         ran = run("site", "add", "-o", str(tmp_path / "plugin.zip"))
         assert (ran.status, "No longer waiting" in ran.err) == (130, True)
+
+    def test_is_no_success_where_the_code_expires_first(
+        self, run: Run, with_site: Site, migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def expire(_seconds: float) -> None:
+            with closing(Store(migrated_url, keys=KEYS)) as store:
+                store.write(
+                    lambda connection: connection.execute(update(pairing_codes_table).values(expires_at=1))
+                )
+
+        monkeypatch.setattr("web.cli.instance.Instance.server_url", lambda _: "http://127.0.0.1:1")
+        monkeypatch.setattr("web.cli.site_add.time.sleep", expire)
+        ran = run("site", "add", "-o", str(tmp_path / "plugin.zip"))
+        assert (ran.status, "The code has expired." in ran.err) == (1, True)
 
 
 class TestWaiting:
