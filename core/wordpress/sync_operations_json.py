@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.storable import LARGEST_NUMBER
 from core.wordpress import responses
-from core.wordpress.pairing_envelope import is_public_key
+from core.wordpress.pairing_envelope import ENDPOINTS, is_public_key
 from core.wordpress.responses import UnexpectedError
 from core.wordpress.sync_operations import (
     Address,
@@ -56,6 +56,9 @@ from core.wordpress.sync_operations import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+LONGEST_TEXT = 4096
+"""Longest text of an answer in characters, but for titles and contents of posts: the others are kept, for each post."""
 
 
 def document(operation: Operation, item: int) -> dict[str, Any]:
@@ -200,7 +203,7 @@ def _standing(told: Mapping[str, Any]) -> Standing:
     state, took = told.get("state"), _object(told.get("took") or {})
     return Standing(
         post=_whole(told.get("post")),
-        link=_text(told.get("link")),
+        link=_address(_text(told.get("link"), most=None)),
         status=_text(told.get("status")),
         position=position_of(told.get("seq")),
         digest=_text(told.get("digest")),
@@ -231,8 +234,8 @@ def _deleted(told: Mapping[str, Any]) -> Deleted:
 def _state(told: Any) -> State:
     state = _object(told)
     return State(
-        title=_text(state.get("title")),
-        content=_text(state.get("content")),
+        title=_text(state.get("title"), most=None),
+        content=_text(state.get("content"), most=None),
         status=_text(state.get("status")),
         author=_whole(state.get("author")),
         metas=_object(state.get("metas")),
@@ -249,7 +252,8 @@ def _became(took: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _kept_title(taken: Any) -> str | None:
-    return _optional_text(taken.get("kept")) if isinstance(taken, dict) else None
+    kept = taken.get("kept") if isinstance(taken, dict) else None
+    return kept if isinstance(kept, str) else None
 
 
 def _item_fault(told: Mapping[str, Any]) -> ItemFault:
@@ -304,7 +308,7 @@ def _report(told: Mapping[str, Any]) -> PostReport:
         post=_whole(told.get("post")),
         number=int(number) if re.fullmatch("[0-9]{1,18}", number) else None,
         status=_text(told.get("status")),
-        link=_optional_text(told.get("link")) or "",
+        link=_address(told.get("link")),
         password=told.get("password") is True,
         digest=_optional_text(told.get("digest")) or "",
         ours=told.get("ours") is True,
@@ -342,13 +346,12 @@ def _unpaired(told: Mapping[str, Any]) -> Unpaired:
 
 
 def _greeting(told: Mapping[str, Any], *, called: bool) -> Greeting:
-    endpoints = told.get("endpoints")
     return Greeting(
         version=_text(told.get("version")),
         home=_text(told.get("home")),
         type_owner=_text(told.get("type")),
-        page=_text(told.get("page")),
-        endpoints=endpoints if isinstance(endpoints, dict) else {},
+        page=_address(_text(told.get("page"), most=None)),
+        endpoints=_endpoints(told.get("endpoints")),
         nonces=told.get("nonces") is True,
         charset=_optional_text(told.get("charset")) or "",
         trash=told.get("trash") is True,
@@ -376,7 +379,7 @@ def _bridge_call(told: Mapping[str, Any]) -> BridgeCall:
         address=_text(told.get("address")),
         reached=_flag(told.get("reached")),
         status=None if status is None else _whole(status),
-        message=_text(told.get("message")),
+        message=_text(told.get("message"), most=None)[:LONGEST_TEXT],
     )
 
 
@@ -413,14 +416,26 @@ def _list(told: Any) -> list[Any]:
     return told
 
 
-def _text(told: Any) -> str:
-    if not isinstance(told, str):
-        raise UnexpectedError("not a text")
+def _text(told: Any, *, most: int | None = LONGEST_TEXT) -> str:
+    if not isinstance(told, str) or (most is not None and len(told) > most):
+        raise UnexpectedError("not a text, or not of this length")
     return told
 
 
 def _optional_text(told: Any) -> str | None:
-    return told if isinstance(told, str) else None
+    return told[:LONGEST_TEXT] if isinstance(told, str) else None
+
+
+def _address(told: Any) -> str:
+    """Return an address of the web, which pages link to; empty for anything else."""
+    is_address = isinstance(told, str) and told[:8].lower().startswith(("https://", "http://"))
+    return told if is_address and len(told) <= LONGEST_TEXT else ""
+
+
+def _endpoints(told: Any) -> dict[str, str]:
+    given = told if isinstance(told, dict) else {}
+    found = {name: _address(given.get(name)) for name in ENDPOINTS}
+    return {name: address for name, address in found.items() if address}
 
 
 def _names(told: Any) -> frozenset[str]:

@@ -41,7 +41,7 @@ from core.wordpress.sync_operations import (
     Unpaired,
     Write,
 )
-from core.wordpress.sync_operations_json import document, payload_of, position_of, result_of
+from core.wordpress.sync_operations_json import LONGEST_TEXT, document, payload_of, position_of, result_of
 from core.wordpress.sync_posts import Mark, post_of, sync_operations
 
 NUMBER = "85393847045"
@@ -239,6 +239,32 @@ class TestResults:
         plain = result_of(Hello(), GREETING)
         assert isinstance(plain, Greeting)
         assert (plain.bridge, plain.others) == (None, ())
+
+    @pytest.mark.parametrize(
+        "odd", ["javascript:alert(1)", "//evil.example/", "", f"https://example.org/{'x' * LONGEST_TEXT}"]
+    )
+    def test_addresses_are_of_the_web_and_of_bounded_length(self, odd: str) -> None:
+        """Pages of the bridge link to them, and they are kept for each post."""
+        standing = result_of(Trash(41, NUMBER, 7), STANDS | {"link": odd})
+        told = {"page": odd, "endpoints": {"meeting": odd, "recording": "https://example.org/r", "more": "x"}}
+        greeting = result_of(Hello(), GREETING | told)
+        assert isinstance(standing, Standing)
+        assert isinstance(greeting, Greeting)
+        assert (standing.link, greeting.page) == ("", "")
+        assert greeting.endpoints == {"recording": "https://example.org/r"}
+
+    def test_long_texts_are_cut_or_refused_but_for_titles_and_contents(self) -> None:
+        long = "x" * (LONGEST_TEXT + 1)
+        greeting = result_of(Hello(), GREETING | {"name": long})
+        assert isinstance(greeting, Greeting)
+        assert greeting.name == long[:-1]
+        standing = result_of(Read(7), STANDS | {"state": STATE | {"title": long, "content": long}})
+        assert isinstance(standing, Standing)
+        assert standing.state is not None
+        assert (standing.state.title, standing.state.content) == (long, long)
+        for name in ("status", "digest"):
+            with pytest.raises(UnexpectedError):
+                result_of(Trash(41, NUMBER, 7), STANDS | {name: long})
 
     def test_greeting_names_other_posts(self) -> None:
         greeting = result_of(Hello(), GREETING | {"others": [12, 15]})
