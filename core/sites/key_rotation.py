@@ -16,10 +16,13 @@ import structlog
 
 from core.errors import ZoomBridgeError
 from core.pipeline import site_client
+from core.store.auth import one_time_links, sessions
 from core.store.sites import sites
 from core.wordpress.pairing_envelope import KeyPair, rotated_key
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from core.store.db.engine import Store
     from core.store.sites.sites import Site
 
@@ -80,9 +83,10 @@ class KeyRotator:
                 self._underway.discard(site_id)
 
 
-def rotate(store: Store, site_id: str) -> bool:
+def rotate(store: Store, site_id: str, *, session_token: str = "") -> bool:
     """Renew the key of a site, or complete a rotation that was interrupted. Blocks for some requests.
 
+    Links and sessions of the site end, as whoever has stolen the former key could begin some; that of `session_token` stays.
     Returns False where the present key stays: the site was paired anew meanwhile, or the plugin has no other. After a
     fault the present key is still valid. Raises: SiteFaultError, UnknownSiteError, StoreError.
     """
@@ -98,15 +102,21 @@ def rotate(store: Store, site_id: str) -> bool:
             lambda connection: sites.save_keys(connection, begun, begun.key, begun.next_key, store.sealer)
         ):
             return False  # the site has been paired anew: it has another key
-    return _use_next(store, site)
+    return _use_next(store, site, session_token)
 
 
-def _use_next(store: Store, site: Site) -> bool:
+def _use_next(store: Store, site: Site, session_token: str) -> bool:
     """Have the plugin use the next key; where it does not have that one, the present key stays."""
     swapped = replace(site, key=site.next_key, next_key=site.key)
     with site_client.connect(swapped, timeout=_TIMEOUT) as client:
         client.hello()
         key = site.key if client.has_rotated else site.next_key
-    store.write(lambda connection: sites.save_keys(connection, site, key, "", store.sealer))
+
+    def write(connection: Connection) -> None:
+        if sites.save_keys(connection, site, key, "", store.sealer) and key != site.key:
+            sessions.end_of_site(connection, site.id, but=session_token)
+            one_time_links.cancel_of_site(connection, site.id)
+
+    store.write(write)
     logger.info("key_rotated", site=site.id, renewed=key != site.key)
     return key != site.key

@@ -43,6 +43,7 @@ from web.pages.page import PageHandler
 from web.pages.server_login import read_server_login
 from web.pages.subscription import SUBSCRIPTION
 from web.pages.webhooks import save_tokens, secret_token_problem
+from web.signin import cookie
 from web.ui.audit_labels import ACTIONS
 
 if TYPE_CHECKING:
@@ -437,7 +438,8 @@ class SiteHandler(SitePage):
 
     async def _renew_key(self, state: SiteStatus) -> None:
         try:
-            is_renewed = await self.blocking(rotate, self.bridge.store, state.site.id)
+            renew = partial(rotate, session_token=cookie.read_token(self))
+            is_renewed = await self.blocking(renew, self.bridge.store, state.site.id)
         except SiteFaultError as error:
             self._show(state, key_problem=self.translated(error))
             return

@@ -127,6 +127,11 @@ def cancel(connection: Connection, purpose: Purpose, name: str, site_id: str | N
     )
 
 
+def cancel_of_site(connection: Connection, site_id: str) -> None:
+    """Invalidate the links of a site's administrators."""
+    connection.execute(delete(one_time_links).where(one_time_links.c.site_id == site_id))
+
+
 def cancel_sent(connection: Connection, name: str, *, now: int) -> None:
     """Invalidate the links for a new password that were sent to a user: those with an hour left at most."""
     connection.execute(

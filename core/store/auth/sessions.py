@@ -160,6 +160,12 @@ def end_others(connection: Connection, name: str, token: str) -> int:
     return connection.execute(delete(sessions).where(*_of_user(name), is_other)).rowcount
 
 
+def end_of_site(connection: Connection, site_id: str, *, but: str = "") -> None:
+    """End the sessions that see one site only, except that of the token `but`."""
+    is_other = sessions.c.digest != tokens.digest(but)
+    connection.execute(delete(sessions).where(sessions.c.site_id == site_id, is_other))
+
+
 def end_all(connection: Connection, name: str) -> None:
     """End all sessions of a user."""
     connection.execute(delete(sessions).where(*_of_user(name)))

@@ -8,10 +8,13 @@ from dataclasses import replace
 
 import pytest
 
+from core.auth.service import AuthService
 from core.errors import SiteFaultError
 from core.pipeline import site_client
 from core.sites import key_rotation
 from core.sites.key_rotation import KeyRotator
+from core.store.auth.one_time_links import Purpose
+from core.store.auth.users import Role
 from core.store.db.engine import Store
 from core.store.sites import sites
 from core.store.sites.sites import Site
@@ -44,6 +47,21 @@ class TestRotation:
         assert agree(store, wordpress)
         assert kept(store).key != site.key
         assert len(kept(store).key) == 64
+
+    def test_ends_what_the_former_key_has_opened(
+        self, store: Store, site: Site, wordpress: NetworkDouble
+    ) -> None:
+        auth = AuthService(store)
+        auth.add("anna", Role.ADMINISTRATOR)
+        tokens = [
+            auth.sign_in_by_link(Purpose.ENTER, auth.hold_link(auth.from_wordpress("s1", name)))
+            for name in ("thief", "bert")
+        ]
+        tokens.append(auth.sign_in_by_link(Purpose.SIGN_IN, auth.link("anna", Purpose.SIGN_IN)))
+        link = auth.from_wordpress("s1", "thief")
+        assert key_rotation.rotate(store, "s1", session_token=tokens[1])
+        assert [auth.session(token) is None for token in tokens] == [True, False, False]
+        assert auth.find_link(Purpose.SITE, link) is None
 
     def test_says_that_the_present_key_stays_where_the_plugin_has_no_other(
         self, store: Store, site: Site, wordpress: NetworkDouble
