@@ -49,6 +49,7 @@ require_once __DIR__ . '/vczapi-metas.php';
 require_once __DIR__ . '/vczapi-zoom-answers.php';
 require_once __DIR__ . '/class-zoombridge-vczapi-save.php';
 require_once __DIR__ . '/vczapi-form.php';
+require_once __DIR__ . '/vczapi-handover.php';
 require_once __DIR__ . '/meeting-box.php';
 require_once __DIR__ . '/open-forms.php';
 require_once __DIR__ . '/connection.php';

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.conftest import STUB_SLUG
 from tests.plugin_stub.pairing import must_use
 from tests.plugin_stub.sync import quick_edit
 from tests.plugin_stub.vczapi import manage, sync
@@ -15,6 +16,7 @@ from tests.wordpress.vczapi_site import NUMBER, VczapiSite, details
 
 if TYPE_CHECKING:
     from tests.plugin_stub.sync import SyncClient
+    from tests.wordpress import WordPress
 
 __all__ = ["sync"]
 
@@ -201,6 +203,32 @@ class TestButton:
         assert vczapi.ajax_links(post, start="2099-01-01 10:00:00") == ""
 
 
+class TestGoing:
+    def test_vczapi_finds_in_its_metas_what_it_needs(self, vczapi: VczapiSite, sync: SyncClient) -> None:
+        post = vczapi.make(details(start_url=""))
+        manage(sync, post, details={"password": ""})
+        other = vczapi.make(details(id=7, start_url=""))
+        before = vczapi.meta(other, "_meeting_zoom_details")
+        press(vczapi, post, "end")
+
+        def found() -> tuple[str, str, bool]:
+            stored = vczapi.meta(post, "_meeting_zoom_details")
+            is_disabled = vczapi.meta(post, "_zoombridge_joining_disabled") == "1"
+            return stored.get("state", ""), stored["password"], is_disabled
+
+        assert found() == ("", "", True)
+        vczapi.site.deactivate_plugin(STUB_SLUG)
+        assert found()[:2] == ("ended", "482915")
+        activate(vczapi.site)
+        assert found() == ("", "", True)
+        vczapi.site.deactivate_plugin(STUB_SLUG)
+        press(vczapi, post, "resume")
+        activate(vczapi.site)
+        assert found() == ("", "", False)
+        assert vczapi.meta(post, "_zoombridge_handed_over") is None
+        assert vczapi.meta(other, "_meeting_zoom_details") == before, "the bridge does not manage it"
+
+
 class TestAdoption:
     def test_copy_that_is_made_meanwhile_is_not_managed(self, vczapi: VczapiSite, sync: SyncClient) -> None:
         post = vczapi.make(details())
@@ -250,3 +278,11 @@ def press(vczapi: VczapiSite, post: int, state: str) -> None:
     """Press VCZAPI's button below a post."""
     told = vczapi.press_button(post, NUMBER, state)
     assert told["success"], told
+
+
+def activate(site: WordPress) -> None:
+    """Activate our plugin, which is there."""
+    site.php(
+        "require_once ABSPATH . 'wp-admin/includes/plugin.php'; activate_plugin( $plugin );",
+        plugin=f"{STUB_SLUG}/load.php",
+    )
