@@ -58,24 +58,28 @@ function zoombridge_register_taxonomy(): void {
  * @return void
  */
 function zoombridge_register_post_type(): void {
-	$args = array(
+	$labels = array(
+		'name'               => __( 'Zoom Meetings', 'meetings-bridge-for-zoom' ),
+		'singular_name'      => __( 'Zoom Meeting', 'meetings-bridge-for-zoom' ),
+		'all_items'          => __( 'All meetings', 'meetings-bridge-for-zoom' ),
+		'edit_item'          => __( 'Edit meeting', 'meetings-bridge-for-zoom' ),
+		'view_item'          => __( 'View meeting', 'meetings-bridge-for-zoom' ),
+		'view_items'         => __( 'View meetings', 'meetings-bridge-for-zoom' ),
+		'search_items'       => __( 'Search meetings', 'meetings-bridge-for-zoom' ),
+		'not_found'          => __( 'No meetings found.', 'meetings-bridge-for-zoom' ),
+		'not_found_in_trash' => __( 'No meetings found in the trash.', 'meetings-bridge-for-zoom' ),
+	);
+	$args   = array(
 		'public'          => true,
 		'has_archive'     => true,
 		'rest_base'       => 'zoom_meetings',
-		'labels'          => array(
-			'name'               => __( 'Zoom Meetings', 'meetings-bridge-for-zoom' ),
-			'singular_name'      => __( 'Zoom Meeting', 'meetings-bridge-for-zoom' ),
-			'all_items'          => __( 'All meetings', 'meetings-bridge-for-zoom' ),
-			'edit_item'          => __( 'Edit meeting', 'meetings-bridge-for-zoom' ),
-			'view_item'          => __( 'View meeting', 'meetings-bridge-for-zoom' ),
-			'view_items'         => __( 'View meetings', 'meetings-bridge-for-zoom' ),
-			'search_items'       => __( 'Search meetings', 'meetings-bridge-for-zoom' ),
-			'not_found'          => __( 'No meetings found.', 'meetings-bridge-for-zoom' ),
-			'not_found_in_trash' => __( 'No meetings found in the trash.', 'meetings-bridge-for-zoom' ),
-		),
 		'supports'        => array( 'title', 'editor', 'author', 'thumbnail' ),
 		'menu_icon'       => 'dashicons-video-alt2',
 		// phpcs:disable WordPress.NamingConventions.PrefixAllGlobals.NonPrefixedHooknameFound -- VCZAPI's.
+		/** This filter is documented in VCZAPI. */
+		'labels'          => apply_filters( 'vczapi_admin_cpt_labels', $labels ),
+		/** This filter is documented in VCZAPI. */
+		'hierarchical'    => apply_filters( 'vczapi_cpt_hierarchical', false ),
 		/** This filter is documented in VCZAPI. */
 		'menu_position'   => apply_filters( 'vczapi_cpt_menu_position', 5 ),
 		/** This filter is documented in VCZAPI. */

@@ -60,6 +60,18 @@ class TestType:
             "cats": [True, True, "zoom_meeting_cats", ["zoom-meetings"]],
         }
 
+    def test_filters_of_vczapi_stay_in_force(self, site: WordPress) -> None:
+        seen = """
+            add_filter( 'vczapi_cpt_hierarchical', '__return_true' );
+            add_filter( 'vczapi_admin_cpt_labels', static function ( $labels ) {
+                return array( 'name' => 'Courses' ) + $labels;
+            } );
+            zoombridge_register_post_type();
+            $type = get_post_type_object( 'zoom-meetings' );
+            return array( $type->hierarchical, $type->labels->name, $type->labels->edit_item );
+        """
+        assert site.php(seen) == [True, "Courses", "Edit meeting"]
+
     def test_other_types_keep_their_editor(self, site: WordPress) -> None:
         code = """
             require_once ABSPATH . 'wp-admin/includes/post.php';
