@@ -117,8 +117,9 @@ function zoombridge_add_dates_to_query( $clauses, $query ) {
 		$clauses['join'] .= zoombridge_join_meta( 'zb_last', '_zoombridge_last', true );
 	}
 	if ( '' !== ( $list['kind'] ?? '' ) ) {
-		$clauses['join']  .= zoombridge_join_meta( 'zb_kind', '_vczapi_meeting_type', false );
-		$clauses['where'] .= $wpdb->prepare( ' AND zb_kind.meta_value = %s', $list['kind'] );
+		// What VCZAPI's Import has made has no kind: it knows no webinars.
+		$clauses['join']  .= zoombridge_join_meta( 'zb_kind', '_vczapi_meeting_type', true );
+		$clauses['where'] .= $wpdb->prepare( " AND COALESCE(zb_kind.meta_value, 'meeting') = %s", $list['kind'] );
 	}
 	if ( '' === trim( $clauses['groupby'] ) ) {
 		$clauses['groupby'] = "{$wpdb->posts}.ID"; // As of WordPress's own queries of metas, which imports may double.
