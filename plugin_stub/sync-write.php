@@ -681,12 +681,36 @@ function zoombridge_sync_wanted_metas( array $operation, array $row ): array {
 	foreach ( $given['lay_over'] as $name => $changes ) {
 		$wanted[ $keys[ $name ] ] = zoombridge_sync_merge( $name, $row['metas'][ $keys[ $name ] ] ?? '', $changes );
 	}
+	$wanted = zoombridge_sync_drop_old_passcodes( $wanted, $row );
 	if ( '' !== ( $row['metas']['_meeting_zoom_start_url'] ?? null ) ) {
 		$wanted['_meeting_zoom_start_url'] = '';
 	}
 	$wanted = zoombridge_sync_keep_disabled_joining( $wanted, $row, $given['lay_over'] );
 	$wanted = $wanted + zoombridge_sync_wanted_twins( $wanted, $row['metas'] );
 	return $wanted + zoombridge_wanted_date_metas( $wanted, $row['metas'] );
+}
+
+/**
+ * Removes the other forms of a passcode from the details where it has changed: VCZAPI stored them, the bridge does not
+ * know them, and VCZAPI puts the first into a link that has none.
+ *
+ * @since 0.3.0
+ *
+ * @param array $wanted Metas that are written, by key.
+ * @param array $row    The post.
+ * @return array The metas.
+ */
+function zoombridge_sync_drop_old_passcodes( array $wanted, array $row ): array {
+	$details = $wanted['_meeting_zoom_details'] ?? null;
+	if ( ! isset( $details->encrypted_password, $wanted['_meeting_fields']['password'] ) ) {
+		return $wanted;
+	}
+	$before = maybe_unserialize( $row['metas']['_meeting_fields'] ?? '' );
+	$before = is_array( $before ) ? (string) ( $before['password'] ?? '' ) : '';
+	if ( $before !== (string) $wanted['_meeting_fields']['password'] ) {
+		unset( $details->encrypted_password, $details->h323_password, $details->pstn_password );
+	}
+	return $wanted;
 }
 
 /**

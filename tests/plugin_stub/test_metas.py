@@ -224,6 +224,16 @@ class TestMerged:
         assert json.loads(found["details"]) == {"id": int(number), "topic": "New"}
         assert stored(beside_vczapi.site, post, "_zoombridge_joining_disabled") == "1"
 
+    def test_other_forms_of_a_passcode_go_with_it(self, beside_vczapi: SyncClient, number: str) -> None:
+        """VCZAPI has stored them, and puts the first into a link without a passcode."""
+        old = {"password": "1", "encrypted_password": "a", "h323_password": "2"}
+        post = by_form(beside_vczapi.site, number, **old)
+
+        same = write(beside_vczapi, number, post, details='{"topic":"x"}', fields={"password": "1"})
+        assert json.loads(same["details"]).items() >= old.items()
+        found = write(beside_vczapi, number, post, details='{"password":""}', fields={"password": "3"})
+        assert json.loads(found["details"]) == {"id": int(number), "topic": "x", "password": ""}
+
     def test_choices_of_the_site_survive(self, beside_vczapi: SyncClient, number: str) -> None:
         post = beside_vczapi.site.php(
             """
