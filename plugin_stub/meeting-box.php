@@ -1,6 +1,6 @@
 <?php
 /**
- * The box "Zoom" on the edit screen of posts that the bridge made: what Zoom says of the meeting, to look at.
+ * The box "Zoom" on the edit screen of posts without VCZAPI's form: what Zoom says of the meeting, to look at.
  *
  * @package Zoom_WordPress_Bridge
  * @since 0.2.0
@@ -17,7 +17,7 @@ defined( 'ABSPATH' ) || exit;
  * @return void
  */
 function zoombridge_add_meeting_box( $post ): void {
-	if ( zoombridge_is_made_by_bridge( $post->ID ) ) {
+	if ( zoombridge_is_without_form( $post->ID ) ) {
 		$print_box = 'zoombridge_render_meeting_box';
 		$title     = __( 'Zoom', 'meetings-bridge-for-zoom' );
 		add_meta_box( 'zoombridge-meeting', $title, $print_box, 'zoom-meetings', 'normal', 'high' );
@@ -119,7 +119,7 @@ function zoombridge_use_zooms_title(): void {
 	// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- The nonce is that of the post.
 	$post_id = absint( $_GET['post'] ?? 0 );
 	check_admin_referer( 'zoombridge_title_' . $post_id );
-	$is_allowed = zoombridge_is_made_by_bridge( $post_id ) && current_user_can( 'edit_post', $post_id );
+	$is_allowed = zoombridge_is_without_form( $post_id ) && current_user_can( 'edit_post', $post_id );
 	$row        = $is_allowed ? zoombridge_sync_read_rows( array( $post_id ) )[ $post_id ] ?? null : null;
 	if ( null === $row ) {
 		wp_die( esc_html__( 'You are not allowed to change this page.', 'meetings-bridge-for-zoom' ), '', 403 );

@@ -138,7 +138,7 @@ function zoombridge_sync_is_managed( array $row ): bool {
  *     @type string      $digest    Hash of everything that the bridge writes.
  *     @type string|null $by        `bridge` if nothing of that has changed since the bridge's last operation.
  *     @type string[]    $own_texts Those of `title` and `content` that are as the bridge last wrote them.
- *     @type bool        $editors_title Whether an editor has given a post of the bridge's making a title of its own.
+ *     @type bool        $editors_title Whether an editor has given the post a title that is its own, not the form's.
  * }
  */
 function zoombridge_sync_what_stands( array $row ): array {
@@ -236,7 +236,7 @@ function zoombridge_sync_own_texts( array $row ): array {
 }
 
 /**
- * Whether an editor has given a title of its own to a post that the bridge made.
+ * Whether an editor has given a title of its own to a post that VCZAPI's form has no say in.
  *
  * @since 0.2.0
  *
@@ -244,12 +244,16 @@ function zoombridge_sync_own_texts( array $row ): array {
  * @return bool False also where the title is the meeting's topic, whoever has written it.
  */
 function zoombridge_sync_has_editors_title( array $row ): bool {
-	$is_made = 'bridge' === ( $row['metas']['_zoombridge_made'] ?? '' );
-	if ( ! $is_made || zoombridge_sync_is_bridges_title( $row ) ) {
+	$made = $row['metas']['_zoombridge_made'] ?? '';
+	// VCZAPI's form sends a changed title to Zoom, in HTML; once it is gone, nothing does.
+	$has_form = 'form' === $made && zoombridge_has_vczapi();
+	if ( '' === $made || $has_form || zoombridge_sync_is_bridges_title( $row ) ) {
 		return false;
 	}
 	$title = html_entity_decode( $row['post_title'], ENT_QUOTES | ENT_HTML5, 'UTF-8' );
-	return zoombridge_sync_zooms_title( $row ) !== $title;
+	$zooms = zoombridge_sync_zooms_title( $row );
+	return $zooms !== $title
+		&& ( 'form' !== $made || html_entity_decode( $zooms, ENT_QUOTES | ENT_HTML5, 'UTF-8' ) !== $title );
 }
 
 /**

@@ -44,6 +44,18 @@ function zoombridge_is_made_by_bridge( int $post_id ): bool {
 }
 
 /**
+ * Whether VCZAPI's form has no say in a managed post: the bridge made it, or VCZAPI is not active any more.
+ *
+ * @since 0.3.0
+ *
+ * @param int $post_id ID of the post.
+ * @return bool False also for posts that the bridge does not manage.
+ */
+function zoombridge_is_without_form( int $post_id ): bool {
+	return zoombridge_has_vczapi() ? zoombridge_is_made_by_bridge( $post_id ) : zoombridge_is_managed_post( $post_id );
+}
+
+/**
  * Whether a managed post is that of a series, or of a meeting without a fixed time.
  *
  * Without its PRO add-on, VCZAPI is shown such a meeting as a single one.

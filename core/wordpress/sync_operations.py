@@ -206,9 +206,9 @@ class Standing:
 
     `position` is that of the last write of a bridge and `by` who changed the post last: bridge, user, plugin or cron;
     None where it is unknown. `password`: visitors have to enter one. `own_texts` holds those of "title" and "content" that
-    stand as the bridge last wrote them, whoever has changed other parts since; earlier plugins tell none. `editors_title`: the
-    bridge made the post, and an editor has given it a title of its own; None where the plugin does not tell. `already`: the
-    same operation was carried out before, and nothing was written now.
+    stand as the bridge last wrote them, whoever has changed other parts since; earlier plugins tell none. `editors_title`: an
+    editor has given the post a title, and no form of VCZAPI's sends it to Zoom; None where the plugin does not tell.
+    `already`: the same operation was carried out before, and nothing was written now.
     `became` holds the fields and metas that did not take what was sent, with what is stored instead. `kept_title` is the
     editor's title that a write with `keep_title` left. `state` is there after a `Read`.
     """

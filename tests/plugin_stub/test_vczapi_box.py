@@ -11,7 +11,7 @@ from tests.plugin_stub.pairing import connect
 from tests.plugin_stub.sync import SyncClient
 from tests.plugin_stub.test_vczapi_visitors import write
 from tests.plugin_stub.vczapi import BRIDGE, manage, sync
-from tests.wordpress.vczapi_site import NUMBER, VczapiSite, details
+from tests.wordpress.vczapi_site import MAKE, NUMBER, VczapiSite, details
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,6 +109,25 @@ class TestBox:
         screens.sign_in(site.user, site.password)
 
         assert "https://zoom.us/meeting/7" in box(screens.edit_screen(post))
+
+    def test_of_a_post_whose_form_is_gone(self, site: WordPress) -> None:
+        """Nothing sends a title to Zoom any more: one that an editor gives is theirs, as where the bridge made the post."""
+        connect(site, BRIDGE)
+        sync = SyncClient(site)
+        screens = VczapiSite(site)
+        screens.sign_in(site.user, site.password)
+        made = "require $file; return vczapi_double_make( $details );"
+        post = site.php(made, file=str(MAKE), details=details(topic="R&amp;D"))
+        manage(sync, post, revision=1)
+        titled = "wp_update_post( array( 'ID' => $post, 'post_title' => $title ) );"
+
+        shown = box(screens.edit_screen(post))
+        assert f"https://zoom.us/meeting/{NUMBER}" in shown
+        assert "In Zoom it is" not in shown, "which the form has told Zoom in HTML"
+        site.php(titled, post=post, title="Ours")
+        assert "In Zoom it is" in box(screens.edit_screen(post))
+        told = sync.send(sync.write(str(NUMBER), post, title="Theirs", keep_title=True)).result["took"]
+        assert told == {"title": {"kept": "Ours"}}
 
     def test_giving_the_title_back_leaves_the_text(self, site: WordPress) -> None:
         """WordPress would take out of it what its author may not write."""
