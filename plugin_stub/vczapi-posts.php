@@ -136,14 +136,34 @@ function zoombridge_fit_details( stdClass $details, int $post_id ): stdClass {
 	$details->start_url = '';
 	$details->id        = $details->id ?? get_post_meta( $post_id, '_meeting_zoom_meeting_id', true );
 	$details->join_url  = $details->join_url ?? get_post_meta( $post_id, '_meeting_zoom_join_url', true );
-	if ( zoombridge_is_vczapi_screen() ) {
+	$is_screen          = zoombridge_is_vczapi_screen();
+	if ( $is_screen || zoombridge_is_author_joining( $post_id ) ) {
 		// Asks the host to sign in to Zoom, where the one that Zoom tells opens the host's account.
 		$details->start_url = 'https://zoom.us/s/' . rawurlencode( (string) $details->id );
-		if ( zoombridge_is_undated( $details ) ) {
-			$details->type = 5 === $details->type ? 6 : 3;
-		}
+	}
+	if ( $is_screen ) {
+		zoombridge_fit_for_screen( $details, zoombridge_unfitted_meta( $post_id, '_meeting_fields' ) );
 	}
 	return zoombridge_is_for_visitors() ? zoombridge_escape_details( $details ) : $details;
+}
+
+/**
+ * Fits the details of a managed post to VCZAPI's list and form in wp-admin.
+ *
+ * @since 0.3.0
+ *
+ * @param stdClass $details The details, which are changed.
+ * @param mixed    $fields  The fields, if they are an array.
+ * @return void
+ */
+function zoombridge_fit_for_screen( stdClass $details, $fields ): void {
+	if ( zoombridge_is_undated( $details ) ) {
+		$details->type = 5 === $details->type ? 6 : 3;
+	}
+	if ( empty( $details->password ) && is_array( $fields ) ) {
+		// In place of a passcode that it does not show, the form sends the ID of the post.
+		$details->password = (string) ( $fields['password'] ?? '' );
+	}
 }
 
 /**
@@ -208,6 +228,19 @@ function zoombridge_is_vczapi_screen(): bool {
 	$is_post = isset( $_SERVER['REQUEST_METHOD'] ) && 'POST' === $_SERVER['REQUEST_METHOD'];
 	$page    = $GLOBALS['pagenow'] ?? '';
 	return is_admin() && ! $is_post && in_array( $page, array( 'edit.php', 'post.php' ), true );
+}
+
+/**
+ * Whether VCZAPI answers the author of a post how to join the meeting: it shows them a link to start it, too.
+ *
+ * @since 0.3.0
+ *
+ * @param int $post_id ID of the post.
+ * @return bool True if it does.
+ */
+function zoombridge_is_author_joining( int $post_id ): bool {
+	$user_id = doing_action( 'wp_ajax_set_timezone' ) ? get_current_user_id() : 0;
+	return $user_id && (int) get_post_field( 'post_author', $post_id ) === $user_id;
 }
 
 /**

@@ -273,6 +273,16 @@ class TestSiteThatIsNotPaired:
         assert vczapi.meta(post, "_meeting_fields")["start_date"] == "2099-03-02 10:00"
         assert "zak" not in json.dumps([found, vczapi.meta(post, "_meeting_zoom_start_url")])
 
+    def test_passcode_that_visitors_do_not_see_stays(
+        self, vczapi: VczapiSite, adopt: Callable[..., int]
+    ) -> None:
+        post = adopt(details(password=""), password="482915")
+        disconnect(vczapi.site)
+
+        vczapi.press_update(post)
+
+        assert vczapi.changes()[0][2]["password"] == "482915"
+
     def test_button_resumes_what_the_bridge_ended(
         self, vczapi: VczapiSite, adopt: Callable[..., int], sync: SyncClient
     ) -> None:

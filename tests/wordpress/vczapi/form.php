@@ -235,6 +235,9 @@ function vczapi_double_send( WP_Post $post, array $fields ): void {
 	}
 	$number = get_post_meta( $post->ID, '_meeting_zoom_meeting_id', true );
 	if ( ! $number ) {
+		// Seen with 4.6.7: a new meeting gets no agenda, other than a webinar.
+		$update['agenda'] = $is_webinar ? $update['agenda'] : '';
+
 		$answer = vczapi_double_zoom( 'POST', "users/{$fields['userId']}/$kind", $update );
 	} else {
 		$update = apply_filters( $is_webinar ? 'vczapi_updateWebinar' : 'vczapi_updateMeetingInfo', $update );

@@ -22,6 +22,10 @@ function vczapi_double_set_timezone(): void {
 	}
 	$details = get_post_meta( $post_id, '_meeting_zoom_details', true );
 	$link    = empty( $details->join_url ) ? '' : '<a href="' . esc_url( $details->join_url ) . '">Join</a>';
+	// Seen with 4.6.7: the author of the post gets the link to start, too.
+	if ( ! empty( $details->start_url ) && (int) get_post_field( 'post_author', $post_id ) === get_current_user_id() ) {
+		$link .= '<a href="' . esc_url( $details->start_url ) . '">Start</a>';
+	}
 	wp_send_json_success( $link );
 }
 add_action( 'wp_ajax_set_timezone', 'vczapi_double_set_timezone' );
