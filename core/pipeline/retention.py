@@ -17,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import StoreUnavailableError
 from core.jobs.worker import WorkerThread
@@ -34,11 +35,12 @@ from core.store.sites import facts as site_facts
 from core.store.sites import grants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from sqlalchemy import Connection
 
     from core.model.fold import Change
+    from core.model.meeting import Meeting
     from core.store.db.engine import Store
 
 T = TypeVar("T")
@@ -52,6 +54,16 @@ _DAY_MILLISECONDS = 24 * 3600 * 1000
 _SHORTEST_MILLISECONDS = _DAY_MILLISECONDS
 
 logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rebased:
+    """A meeting's new base, the recorded instances that it or a later event names, and the outcomes of its events by id."""
+
+    key: tuple[str, int]
+    base: Meeting
+    instances: set[str]
+    outcomes: Mapping[int, str]
 
 
 @dataclass(slots=True)
@@ -176,42 +188,73 @@ class Retention:
             keys = [key for key in found if key not in kept]
             if not keys:
                 break
-            count = self._rebase_each(keys, moment, kept)
+            count = self._rebase_each(self._folded(keys, moment, kept), kept)
             kept.update(keys if not count else ())
             dropped += count
         return dropped
 
-    def _rebase_each(self, keys: list[tuple[str, int]], moment: int, kept: set[tuple[str, int]]) -> int:
+    def _folded(self, keys: list[tuple[str, int]], moment: int, kept: set[tuple[str, int]]) -> list[_Rebased]:
+        """Fold meetings up to `moment`; those that cannot be folded are added to `kept`.
+
+        Not in the transaction: a webinar's registrations take seconds, in which nobody else could write.
+        """
+        found = []
+        for key in keys:
+            try:
+                rebased = self._fold(key, moment)
+            except (StoreUnavailableError, SQLAlchemyError):
+                raise
+            except Exception:
+                logger.exception("events_not_dropped", account_id=key[0], number=key[1])
+                rebased = None
+            if rebased is None:
+                kept.add(key)
+            else:
+                found.append(rebased)
+        return found
+
+    def _fold(self, key: tuple[str, int], moment: int) -> _Rebased | None:
+        sealer = self.store.sealer
+        with self.store.reading() as connection:
+            changes, _ = log.changes_of(connection, sealer, *key, pending_only=False)
+            pending, _ = log.changes_of(connection, sealer, *key, pending_only=True)
+            base = meetings.load_base(connection, sealer, *key)
+            outcomes = log.outcomes_of(connection, *key)
+        rebased = fold(*key, _up_to_last_folded(changes, pending, moment), base=base)
+        if rebased is None:
+            return None
+        recorded = {
+            recorded_instance(change.envelope) for change in changes if rebased.last < change.position
+        }
+        instances = {uuid for uuid in recorded if uuid is not None} | set(rebased.recordings)
+        return _Rebased(key, rebased, instances, outcomes)
+
+    def _rebase_each(self, rebased: Sequence[_Rebased], kept: set[tuple[str, int]]) -> int:
         """Rebase meetings in one transaction, or each in its own where one of them fails, which is added to `kept`."""
         try:
-            return self.store.write(partial(self._rebase, keys=keys, moment=moment))
+            return self.store.write(partial(self._rebase, rebased=rebased))
         except StoreUnavailableError:
             raise
         except Exception:
-            if len(keys) > 1:
-                return sum(self._rebase_each([key], moment, kept) for key in keys)
-            logger.exception("events_not_dropped", account_id=keys[0][0], number=keys[0][1])
-            kept.update(keys)
+            if len(rebased) > 1:
+                return sum(self._rebase_each([one], kept) for one in rebased)
+            account_id, number = rebased[0].key
+            logger.exception("events_not_dropped", account_id=account_id, number=number)
+            kept.add(rebased[0].key)
             return 0
 
-    def _rebase(self, connection: Connection, *, keys: list[tuple[str, int]], moment: int) -> int:
-        """Move the base of these meetings up to `moment`, and drop the events in it; return their number."""
+    def _rebase(self, connection: Connection, *, rebased: Sequence[_Rebased]) -> int:
+        """Save the new bases of meetings, and drop the events in them; return their number.
+
+        A meeting whose events have changed since it was folded keeps its own for now.
+        """
         dropped = 0
-        recording_files.lock_accounts(connection, [account_id for account_id, _ in keys])
-        for account_id, number in keys:
-            changes, _ = log.changes_of(connection, self.store.sealer, account_id, number, pending_only=False)
-            base = meetings.load_base(connection, self.store.sealer, account_id, number)
-            pending, _ = log.changes_of(connection, self.store.sealer, account_id, number, pending_only=True)
-            old = _up_to_last_folded(changes, pending, moment)
-            rebased = fold(account_id, number, old, base=base)
-            if rebased is not None:
-                meetings.save_base(connection, self.store.sealer, rebased)
-                dropped += log.drop_folded(connection, account_id, number, rebased.last)
-                recorded = {
-                    recorded_instance(change.envelope) for change in changes if rebased.last < change.position
-                }
-                instances = {uuid for uuid in recorded if uuid is not None} | set(rebased.recordings)
-                recording_files.delete_instances_except(connection, account_id, number, instances)
+        recording_files.lock_accounts(connection, [one.key[0] for one in rebased])
+        for one in rebased:
+            if log.outcomes_of(connection, *one.key) == one.outcomes:
+                meetings.save_base(connection, self.store.sealer, one.base)
+                dropped += log.drop_folded(connection, *one.key, one.base.last)
+                recording_files.delete_instances_except(connection, *one.key, one.instances)
         event_redaction.rewind(connection)
         return dropped
 

@@ -220,6 +220,14 @@ def pending_ids(connection: Connection, account_id: str, number: int) -> list[in
     return list(connection.scalars(select(events.c.id).where(meeting)))
 
 
+def outcomes_of(connection: Connection, account_id: str, number: int) -> dict[int, str]:
+    """Return the outcomes of the pending and applied events of a meeting, by id."""
+    meeting = events.c.account_id == account_id, events.c.number == number
+    is_acted_on = events.c.outcome.in_([Outcome.PENDING, Outcome.APPLIED])
+    rows = connection.execute(select(events.c.id, events.c.outcome).where(*meeting, is_acted_on))
+    return {row.id: row.outcome for row in rows}
+
+
 def mark_failed(connection: Connection, ids: Iterable[int], *, reason: str) -> None:
     """Mark pending events as failed, so that they do not block others."""
     every = list(ids)

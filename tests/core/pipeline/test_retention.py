@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, func, select, update
 
-from core.model.fold import fold
+from core.model.fold import Change, fold
 from core.model.meeting import Meeting
 from core.pipeline.fold_worker import FoldWorker
 from core.pipeline.retention import Retention
@@ -136,6 +136,27 @@ class TestWhatCannotBeRead:
         Retention(store, names_days=30, clock=clock).drop()
         with store.reading() as connection:
             assert connection.scalars(select(held.c.id)).all() == [1]
+
+
+class TestOthersThatWrite:
+    """While a meeting is folded, which takes seconds where a webinar has thousands of registrations."""
+
+    def test_do_not_wait(self, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+        def folds(account_id: str, number: int, changes: list[Change], **more: Any) -> Meeting | None:
+            late = entry(store, event("meeting.updated", 1, topic="Late"), received_at=clock.ms)
+            store.write(lambda connection: log.append(connection, [late]), within=60)
+            return fold(account_id, number, changes, **more)
+
+        told = entry(
+            store, event("meeting.created", 2, topic="Choir"), received_at=clock.ms - 40 * DAY * 1000
+        )
+        store.write(lambda connection: log.append(connection, [told]))
+        FoldWorker(store, clock=clock).fold_pending()
+        monkeypatch.setattr("core.pipeline.retention.fold", folds)
+        assert Retention(store, days=30, clock=clock).drop() == 0, "the base lacks what came meanwhile"
+        monkeypatch.undo()
+        FoldWorker(store, clock=clock).fold_pending()
+        assert Retention(store, days=30, clock=clock).drop() == 2
 
 
 class TestAPartThatFails:
