@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.errors import StoreUnavailableError, UnknownEventError
+from core.errors import StoreError, StoreUnavailableError, UnknownEventError
 from core.jobs.runner import JobStep
 from core.model.fold import SNAPSHOT, acts_on, fold
 from core.model.host_events import HOST_EVENTS
@@ -271,7 +271,13 @@ class ReplayJob:
             if site_id not in secrets:
                 saved = zoom_secrets.of_site(connection, site_id, self.store.sealer)
                 secrets[site_id] = [one.secret for one in saved]
-            request = event_search.load_request(connection, line.id, self.store.sealer)
+            try:
+                request = event_search.load_request(connection, line.id, self.store.sealer)
+            except StoreUnavailableError:
+                raise
+            except StoreError:
+                logger.exception("replay_failed", event_id=line.id)  # it stays unreadable
+                continue
             entry = self.ingest.read_again(site_id, request, secrets[site_id], received_at=line.received_at)
             if entry is not None:
                 found.append((line.id, entry))

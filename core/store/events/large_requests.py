@@ -117,7 +117,7 @@ def list_all(connection: Connection, sealer: Sealer, *, site_id: str | None = No
             LargeRequestCause(row.cause),
             row.received_at,
             row.size,
-            Request.opened(row.headers, sealer).headers,
+            {} if (request := Request.opened_or_none(row.headers, sealer)) is None else request.headers,
             row.plausible,
         )
         for row in rows

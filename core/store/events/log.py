@@ -311,7 +311,10 @@ def last_of_site(
         .limit(2 * limit)
     )
     found = [
-        (row.received_at, Request.opened(row.request, sealer)) for row in rows if not is_probe(row.account_id)
+        (row.received_at, request)
+        for row in rows
+        if not is_probe(row.account_id)
+        and (request := Request.opened_or_none(row.request, sealer)) is not None
     ]
     return found[:limit]
 

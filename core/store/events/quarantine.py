@@ -271,6 +271,7 @@ def _selection() -> Select[Any]:
 
 
 def _opened(rows: Iterable[Row[Any]], sealer: Sealer) -> list[QuarantinedRequest]:
+    """Return the requests in rows, without those that no key opens any more."""
     return [
         QuarantinedRequest(
             row.id,
@@ -278,11 +279,12 @@ def _opened(rows: Iterable[Row[Any]], sealer: Sealer) -> list[QuarantinedRequest
             row.name,
             row.received_at,
             row.reason,
-            Request.opened(row.request, sealer),
+            request,
             row.sender,
             row.is_plausible,
         )
         for row in rows
+        if (request := Request.opened_or_none(row.request, sealer)) is not None
     ]
 
 

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.errors import StoreError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -28,3 +30,11 @@ class Request:
         """Return what `sealed` made. Raises `StoreError` where the key is another."""
         headers, _, body = sealer.open(sealed).partition(b"\n")
         return cls(json.loads(headers), body)
+
+    @classmethod
+    def opened_or_none(cls, sealed: bytes, sealer: Sealer) -> Request | None:
+        """Return the same; None where no key opens it any more, so that it keeps back no other."""
+        try:
+            return cls.opened(sealed, sealer)
+        except StoreError:
+            return None

@@ -415,6 +415,15 @@ class TestUnreadable:
             assert dict(done.counts)["unreadable"] == 1
         assert lines(bench)[0][:2] == before[0][:2]
 
+    @pytest.mark.parametrize("database_kind", ["sqlite"])
+    def test_keeps_back_no_other_where_no_key_opens_it(self, bench: Bench, jobs: JobRunner) -> None:
+        for number in (7, 8):
+            self.came(bench, event(at=bench.clock.ms, id=number, **OBJECT))
+        broken = update(events).where(events.c.id == ids(bench)[0]).values(request=b"of another key")
+        bench.store.write(lambda connection: connection.execute(broken))
+        assert replayed(bench, jobs).state is JobState.DONE
+        assert sorted(outcome for _, outcome, _ in lines(bench)) == ["pending", "unreadable"]
+
     def test_that_came_another_way_meanwhile_is_there_once(self, bench: Bench, jobs: JobRunner) -> None:
         told = event(at=bench.clock.ms, id=7, **OBJECT)
         self.came(bench, told)

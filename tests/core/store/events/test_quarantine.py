@@ -2,9 +2,12 @@
 
 from functools import partial
 
-from sqlalchemy import Connection
+import pytest
+from sqlalchemy import Connection, update
 
+from core.pipeline.ingest import Ingest
 from core.store.db.engine import Store
+from core.store.db.schema import quarantine as table
 from core.store.events import quarantine, senders
 from core.store.events.dismissal import Dismissible, dismiss
 from core.store.events.quarantine import QuarantineLimits
@@ -81,6 +84,17 @@ class TestKeep:
         (item,) = held(store)
         assert (item.received_at, item.reason, item.sender) == (7, "why", ZOOM)
         assert item.request == request()
+
+    @pytest.mark.parametrize("database_kind", ["sqlite"])
+    def test_what_no_key_opens_any_more_keeps_back_no_other(self, store: Store, site: Site) -> None:
+        """Each check of the site reads them, and so does whoever saves a secret token."""
+        keep_all(store, [(request(number), "") for number in range(3)])
+        broken = update(table).where(table.c.id == 2).values(request=b"of another key")
+        store.write(lambda connection: connection.execute(broken))
+        with store.reading() as connection:
+            for find in (quarantine.suspects, quarantine.latest):
+                assert {one.id for one in find(connection, "s1", store.sealer, 9)} == {1, 3}
+        assert Ingest(store).recheck("s1").kept == 2
 
     def test_keeps_the_same_once(self, store: Store, site: Site) -> None:
         keep(store, request(), now=1)
