@@ -18,7 +18,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.errors import StoreError, StoreUnavailableError
 from core.jobs.worker import WorkerThread
 from core.model.fold import apply, fold
-from core.model.host_events import HOST_EVENTS
 from core.model.instance_events import recorded_instance
 from core.pipeline.recent_count import RecentCount
 from core.store.db import clock as store_clock
@@ -28,7 +27,7 @@ from core.store.meetings import meetings
 from core.store.posts import queue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sqlalchemy import Connection
 
@@ -80,10 +79,14 @@ class _Folded:
 
 @dataclass(frozen=True, slots=True)
 class _Batches:
-    """An account's events that name no meeting, but instances of meetings or a host."""
+    """An account's events that name no meeting, but instances of meetings or a host.
+
+    `numbers` are the meetings of the hosts, by the events' ids.
+    """
 
     account_id: str
     batches: list[Batch]
+    numbers: Mapping[int, list[int]]
 
     @property
     def key(self) -> tuple[str, int | None]:
@@ -215,7 +218,8 @@ class FoldWorker:
         if number is None:
             batches, errors = recording_files.pending_batches(connection, sealer, account_id)
             failures = [_failure((account_id, None), [event_id], error) for event_id, error in errors.items()]
-            return [_Batches(account_id, batches), *failures] if batches else [*failures]
+            numbers = host_events.meetings_of_hosts(connection, batches)
+            return [_Batches(account_id, batches, numbers), *failures] if batches else [*failures]
         try:
             return [self._fold(connection, account_id, number)]
         except (StoreUnavailableError, SQLAlchemyError):
@@ -301,9 +305,9 @@ def _failure(key: tuple[str, int | None], ids: list[int], error: Exception) -> _
 
 def _parts(step: _Step) -> list[_Step]:
     """Return a step as the smallest ones that can be stored apart."""
-    return (
-        [_Batches(step.account_id, [one]) for one in step.batches] if isinstance(step, _Batches) else [step]
-    )
+    if not isinstance(step, _Batches):
+        return [step]
+    return [_Batches(step.account_id, [one], step.numbers) for one in step.batches]
 
 
 def _recorded(changes: list[Change]) -> set[str]:
@@ -374,8 +378,8 @@ def _link_recordings(
     round, so that the one is never visible without the other.
     """
     recorded = [step for step in steps if isinstance(step, _Folded) and step.recorded]
-    batches = [batch for step in steps if isinstance(step, _Batches) for batch in step.batches]
-    accounts = [step.meeting.account_id for step in recorded] + [batch.account_id for batch in batches]
+    batches = [(step, batch) for step in steps if isinstance(step, _Batches) for batch in step.batches]
+    accounts = [step.meeting.account_id for step in recorded] + [batch.account_id for _, batch in batches]
     recording_files.lock_accounts(connection, accounts)
     reopened = set()
     for step in recorded:
@@ -383,8 +387,10 @@ def _link_recordings(
         if recording_files.add_instances(connection, sealer, account_id, number, step.recorded):
             reopened.add(step.key)
     entries = []
-    for batch in batches:
-        is_of_host = batch.envelope.event in HOST_EVENTS
-        split = host_events.split_host_event if is_of_host else recording_files.split_batch
-        entries.append((batch, split(connection, sealer, batch)))
+    for step_of_batch, batch in batches:
+        numbers = step_of_batch.numbers.get(batch.id)
+        if numbers is None:
+            entries.append((batch, recording_files.split_batch(connection, sealer, batch)))
+        else:
+            entries.append((batch, host_events.split_host_event(connection, sealer, batch, numbers)))
     return reopened, entries

@@ -50,13 +50,15 @@ def to_complete(
     Incomplete are current meetings known from events only, which carry no agenda; see also `core.model.meeting.Doubt`.
     """
     is_known_from_events = or_(meetings.c.agenda_known.is_(False), meetings.c.created.is_(False))
+    # Not by the number itself: then SQLite would look through all meetings of the account, not only recent ones.
+    number = meetings.c.number + 0
     which = and_(
         meetings.c.account_id == account_id,
-        meetings.c.number > after,
+        number > after,
         meetings.c.last_at > now - _TRIED_DAYS * _DAY_MILLISECONDS,
         or_(meetings.c.doubt != "", and_(_is_current(account_id, now), is_known_from_events)),
     )
-    return _found(connection, sealer, which, limit=limit)
+    return _found(connection, sealer, which, limit=limit, order=number)
 
 
 def changed_since(connection: Connection, account_id: str, moments: Mapping[int, int]) -> list[int]:
@@ -77,9 +79,11 @@ def _is_current(account_id: str, now: int) -> Any:
     )
 
 
-def _found(connection: Connection, sealer: Sealer, which: Any, *, limit: int) -> list[Meeting]:
+def _found(
+    connection: Connection, sealer: Sealer, which: Any, *, limit: int, order: Any = meetings.c.number
+) -> list[Meeting]:
     numbers = connection.execute(
-        select(meetings.c.account_id, meetings.c.number).where(which).order_by(meetings.c.number).limit(limit)
+        select(meetings.c.account_id, meetings.c.number).where(which).order_by(order).limit(limit)
     ).all()
     loaded = [kept.load(connection, sealer, account_id, number) for account_id, number in numbers]
     return [found[0] for found in loaded if found is not None]

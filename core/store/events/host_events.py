@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, exists, or_, select, update
+from sqlalchemy import exists, select, update
 
 from core.model import host_events
 from core.model.meeting import MeetingState
@@ -14,6 +14,8 @@ from core.store.events.log import Outcome
 from core.store.events.recordings import entry_of_part
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection
 
     from core.store.db.encryption import Sealer
@@ -21,14 +23,44 @@ if TYPE_CHECKING:
     from core.store.events.recordings import Batch
 
 
-def split_host_event(connection: Connection, sealer: Sealer, event: Batch) -> list[Entry]:
-    """Log an event for each meeting of the user that is not over, and note the outcome of the user's event.
+def meetings_of_hosts(connection: Connection, found: Sequence[Batch]) -> dict[int, list[int]]:
+    """Return for the events about users among some of an account, by id, the numbers of the users' scheduled meetings.
+
+    Those that were not over when the event was received. In one query, which looks through all meetings of the account.
+    """
+    hosts = {
+        event.id: set(host_events.hosts_of(event.envelope))
+        for event in found
+        if event.envelope.event in host_events.HOST_EVENTS
+    }
+    if not hosts:
+        return {}
+    query = select(meetings.c.number, meetings.c.host_id, meetings.c.starts_at, meetings.c.over_at).where(
+        meetings.c.account_id == found[0].account_id,
+        meetings.c.host_id.in_(sorted(set().union(*hosts.values()))),
+        meetings.c.state == MeetingState.SCHEDULED,
+    )
+    rows = connection.execute(query.order_by(meetings.c.number)).all()
+    return {
+        event.id: [
+            row.number
+            for row in rows
+            if row.host_id in hosts[event.id] and (row.starts_at == 0 or row.over_at > event.received_at)
+        ]
+        for event in found
+        if event.id in hosts
+    }
+
+
+def split_host_event(
+    connection: Connection, sealer: Sealer, event: Batch, numbers: Sequence[int]
+) -> list[Entry]:
+    """Log an event for each of the user's meetings, as `meetings_of_hosts` finds them, and note the outcome of the event.
 
     Returns the log entries.
 
     A changed user is no reason for doubt where Zoom cannot be asked: then only the outcome says so.
     """
-    numbers = _meetings_of_host(connection, event)
     is_connected = _is_connected(connection, event.account_id)
     parts: list[Entry] = []
     if is_connected or event.envelope.event in host_events.REMOVALS:
@@ -39,20 +71,6 @@ def split_host_event(connection: Connection, sealer: Sealer, event: Batch) -> li
         update(events).where(events.c.id == event.id).values(outcome=Outcome.IGNORED, reason=reason)
     )
     return parts
-
-
-def _meetings_of_host(connection: Connection, event: Batch) -> list[int]:
-    """Return the numbers of the user's scheduled meetings that were not over when the event was received."""
-    is_current = and_(
-        meetings.c.state == MeetingState.SCHEDULED,
-        or_(meetings.c.starts_at == 0, meetings.c.over_at > event.received_at),
-    )
-    is_hosted = and_(
-        meetings.c.account_id == event.account_id,
-        meetings.c.host_id.in_(host_events.hosts_of(event.envelope)),
-    )
-    query = select(meetings.c.number).where(is_hosted, is_current).order_by(meetings.c.number)
-    return list(connection.scalars(query))
 
 
 def _is_connected(connection: Connection, account_id: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from core.model.meeting import Doubt, MeetingState
 from core.pipeline.ingest import Ingest
 from core.store import jobs
 from core.store.accounts import credentials as zoom_credentials
-from core.store.events import log
+from core.store.events import host_events, log
 from core.store.events.request import Request
 from core.store.sites import zoom_secrets
 from core.zoom.signature import Secret
@@ -97,6 +98,27 @@ class TestConnected:
         assert [account.meeting(number).doubt for number in (choir, practice, kept)] == [Doubt.NONE] * 3
         assert not any(f"/{kept}?" in path for path in account.world.zoom.behaviour.requests)
         assert "2 meetings" in (account.last("user.deleted").reason or "")
+
+    @pytest.mark.parametrize("database_kind", ["sqlite"])
+    def test_nobody_waits_to_write_while_the_meetings_of_users_are_looked_for(
+        self, account: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It takes a quarter of a second where the account has 100,000, and a directory changes all users in a night."""
+        found: list[tuple[str, dict[int, list[int]]]] = []
+        find = host_events.meetings_of_hosts
+
+        def notes(*arguments: Any) -> dict[int, list[int]]:
+            found.append((threading.current_thread().name, find(*arguments)))
+            return found[-1][1]
+
+        monkeypatch.setattr(host_events, "meetings_of_hosts", notes)
+        hosts = [account.host(topic) for topic in ("Choir", "Practice")]
+        for user, _ in hosts:
+            account.account.change_user(user, email=f"{user.id}@example.com")
+        account.backfill()
+        ((thread, numbers),) = [one for one in found if one[1]]
+        assert thread != "store-writer"
+        assert list(numbers.values()) == [named for _, named in hosts], "of both at once"
 
     @pytest.mark.parametrize("is_deleted", [True, False])
     def test_meetings_transferred_to_another_user_stay(self, account: Account, is_deleted: bool) -> None:

@@ -1,0 +1,53 @@
+"""What an account with very many meetings costs: none of these looks through all of them, or not once for each user."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import event
+
+from core.store.accounts import meetings as account_meetings
+from core.store.accounts import users as zoom_users
+from tests.core.events import ACCOUNT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection
+
+    from core.store.db.engine import Store
+
+pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"])
+
+
+@contextmanager
+def explained(connection: Connection) -> Iterator[list[str]]:
+    """Collect how SQLite carries out the statements of a connection."""
+    plan: list[str] = []
+
+    def explain(_: Connection, cursor: Any, statement: str, values: Any, *__: Any) -> None:
+        plan.extend(row[3] for row in cursor.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall())
+
+    event.listen(connection, "before_cursor_execute", explain)
+    yield plan
+    event.remove(connection, "before_cursor_execute", explain)
+
+
+def test_meetings_to_complete_are_looked_for_among_recent_ones(store: Store) -> None:
+    """With each event that changes a meeting."""
+    with store.reading() as connection, explained(connection) as plan:
+        account_meetings.to_complete(connection, store.sealer, ACCOUNT, now=10**12, after=7, limit=1)
+    assert any("ix_meetings_account_id_last_at" in step or "last_at>?" in step for step in plan), plan
+
+
+def test_users_who_left_are_looked_for_at_once(store: Store) -> None:
+    """With one query for each, nobody else could write for more than a minute."""
+
+    def forget(connection: Connection) -> list[str]:
+        with explained(connection) as plan:
+            zoom_users.forget_unseen(connection, ACCOUNT, 1)
+        return plan
+
+    assert not any("CORRELATED" in step for step in store.write(forget))
