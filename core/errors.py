@@ -69,6 +69,10 @@ class SiteTagError(ZoomBridgeError):
     """A tag that no site may have, or one more than a site may have."""
 
 
+class TooManyTokensError(ZoomBridgeError):
+    """A site has as many tokens of Zoom as it may have."""
+
+
 class RulesTemplateError(ZoomBridgeError):
     """There is no template of rules with this name, or it cannot be saved under it."""
 

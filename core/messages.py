@@ -619,6 +619,9 @@ UNKNOWN_SITE = _(
     "No site “%(name)s” is connected. All sites are on the page Sites, and in: zoombridge site list"
 )
 SITE_PAUSED = _("The updates of this site are paused, so nothing can be written there. Resume them first.")
+TOO_MANY_TOKENS = _(
+    "There are already %(count)d tokens, the maximum. Remove those that Zoom no longer uses, then save this one."
+)
 INVALID_TAG = _("A tag has 1 to %(count)d characters, and no comma.")
 TOO_MANY_TAGS = _("A site has at most %(count)d tags. Remove one first.")
 UNKNOWN_TEMPLATE = _("There is no template “%(name)s”.")

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from core import bulk, messages
-from core.errors import RulesTemplateError, TooManyJobsError, UnknownSiteError
+from core.errors import RulesTemplateError, TooManyJobsError, TooManyTokensError, UnknownSiteError
 from core.model import rules
 from core.model.rules import MOST_CANCELLED_DAYS, JoinLink, NewPostStatus, Passcode
 from core.sites import apply_rules, secret_rotation
@@ -382,7 +382,11 @@ class SecretsHandler(SettingsPage):
         if problem is not None:
             await self._show(site.id, errors={"secret_token": problem})
             return
-        released = await self.blocking(_add, self.bridge, site.id, Secret(value))
+        try:
+            released = await self.blocking(_add, self.bridge, site.id, Secret(value))
+        except TooManyTokensError as error:
+            await self._show(site.id, errors={"secret_token": self.translated(error)})
+            return
         self.go("/settings", site=site.id, done=f"secret-{min(released, 9999)}")
 
     async def _remove(self, site: Site, token_id: int) -> None:

@@ -17,6 +17,7 @@ from core.errors import (
     SiteTagError,
     TooManyJobsError,
     TooManySitesError,
+    TooManyTokensError,
     UnknownSiteError,
     ZoomBridgeError,
 )
@@ -433,7 +434,11 @@ class SiteHandler(SitePage):
         if problem is not None:
             self._show(state, token_error=problem)
             return
-        released = await self.blocking(save_tokens, self.bridge, state.site.id, [Secret(value)])
+        try:
+            released = await self.blocking(save_tokens, self.bridge, state.site.id, [Secret(value)])
+        except TooManyTokensError as error:
+            self._show(state, token_error=self.translated(error))
+            return
         self.go(f"/sites/{state.site.id}", done=f"token,{released}")
 
     async def _renew_key(self, state: SiteStatus) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from core.errors import UnknownSiteError
+from core.errors import TooManyTokensError, UnknownSiteError
 from core.store.events import quarantine
 from core.store.posts import queue
 from core.store.sites import sites, zoom_secrets
@@ -87,7 +87,12 @@ class WebhooksHandler(PageHandler):
             await self._show(saved="", status=422, errors=errors, values=values, site_id=site.id)
             return
         secrets = [Secret(values[name], is_token) for name, is_token in _FIELDS if values[name]]
-        verified = await self.blocking(save_tokens, self.bridge, site.id, secrets)
+        try:
+            verified = await self.blocking(save_tokens, self.bridge, site.id, secrets)
+        except TooManyTokensError as error:
+            errors = {"secret_token": self.translated(error)}
+            await self._show(saved="", status=422, errors=errors, values=values, site_id=site.id)
+            return
         self.go("/webhooks", site=site.id, saved=f"token,{verified}")
 
     async def _remove(self, site: Site, token_id: str) -> None:
@@ -169,7 +174,10 @@ def _status(bridge: Bridge, site: Site) -> WebhookStatus:
 
 
 def save_tokens(bridge: Bridge, site_id: str, secrets: Sequence[Secret]) -> int:
-    """Save tokens of a site; returns how many quarantined requests they verify, which are accepted now."""
+    """Save tokens of a site; returns how many quarantined requests they verify, which are accepted now.
+
+    Raises: TooManyTokensError.
+    """
     now = int(time.time() * 1000)
     for secret in secrets:
         keep = partial(zoom_secrets.save, site_id=site_id, secret=secret, sealer=bridge.store.sealer, now=now)

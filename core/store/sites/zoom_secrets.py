@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
 
+from core import messages
+from core.errors import TooManyTokensError
 from core.store import audit
 from core.store.audit import Action
 from core.store.db import notify
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from core.store.db.encryption import Sealer
+
+
+MOST_TOKENS = 50
+"""Tokens of one site: each event is compared with every one, for as long as other sites wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +58,15 @@ def of_site(connection: Connection, site_id: str, sealer: Sealer) -> list[SavedT
 
 
 def save(connection: Connection, site_id: str, secret: Secret, sealer: Sealer, *, now: int) -> None:
-    """Save another token of a site; without effect if it is stored already. `now` is in Unix milliseconds (UTC)."""
-    if any(saved.secret == secret for saved in of_site(connection, site_id, sealer)):
+    """Save another token of a site; without effect if it is stored already. `now` is in Unix milliseconds (UTC).
+
+    Raises: TooManyTokensError.
+    """
+    known = of_site(connection, site_id, sealer)
+    if any(saved.secret == secret for saved in known):
         return
+    if len(known) >= MOST_TOKENS:
+        raise TooManyTokensError(messages.TOO_MANY_TOKENS % {"count": MOST_TOKENS})
     connection.execute(
         insert(zoom_secrets).values(
             site_id=site_id,

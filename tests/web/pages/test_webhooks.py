@@ -218,6 +218,23 @@ class TestSaves:
             assert f'"{value}"' not in answer.body.decode(), "what was typed is not shown again"
         assert saved(store) == [Secret(SECRET)]
 
+    @pytest.mark.parametrize(
+        ("path", "form"),
+        [
+            ("/webhooks", {"site": "s1"}),
+            ("/settings/secrets", {"site": "s1"}),
+            ("/sites/s1", {"do": "token"}),
+        ],
+    )
+    def test_no_more_tokens_than_there_may_be(
+        self, stub: Door, store: Store, path: str, form: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(zoom_secrets, "MOST_TOKENS", 1)
+        answer = stub("POST", path, secret_token=NEW, **form)
+        assert answer.code == 422
+        assert "1 tokens, the maximum" in text(answer)
+        assert saved(store) == [Secret(SECRET)]
+
     def test_both_or_none(self, door: Door, store: Store) -> None:
         assert door("POST", site="s1", secret_token=NEW, verification_token="sh0rt").code == 422
         assert saved(store) == [Secret(SECRET)]

@@ -1,5 +1,8 @@
 """Several tokens are good at once, each kept once and sealed."""
 
+import pytest
+
+from core.errors import TooManyTokensError
 from core.store.db.engine import Store
 from core.store.sites import zoom_secrets
 from core.store.sites.sites import Site
@@ -28,6 +31,17 @@ class TestSave:
         for secret in (Secret("one"), Secret("one"), Secret("one", True), Secret("one", account_id="A")):
             save(store, secret)
         assert len(of_site(store)) == 3
+
+    def test_keeps_so_many(self, store: Store, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Each event is compared with all, while other sites wait."""
+        monkeypatch.setattr(zoom_secrets, "MOST_TOKENS", 2)
+        connected(store, "s2")
+        for secret in (Secret("one"), Secret("two"), Secret("one")):
+            save(store, secret)
+        save(store, Secret("three"), "s2")
+        with pytest.raises(TooManyTokensError):
+            save(store, Secret("three"))
+        assert len(of_site(store)) == 2
 
 
 class TestRemove:
