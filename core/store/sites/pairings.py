@@ -143,10 +143,18 @@ def cancel_codes(connection: Connection, requested_by: str, sealer: Sealer, *, n
 
 
 def add_code(connection: Connection, code: PairingCode, sealer: Sealer) -> None:
-    """Save a new code. Codes that ended long ago are deleted, and the oldest of a user with too many."""
+    """Save a new code. Codes that ended long ago are deleted, and the oldest of a user with too many.
+
+    The administrators of one site are one in this: the site tells their names.
+    """
+    site, slash, _ = code.requested_by.partition("/")
+    column = pairing_codes.c.requested_by
+    is_theirs = column == code.requested_by
+    if site and slash:
+        is_theirs = column.startswith(f"{site}/", autoescape=True)
     surplus = (
         select(pairing_codes.c.id)
-        .where(pairing_codes.c.requested_by == code.requested_by)
+        .where(is_theirs)
         .order_by(pairing_codes.c.created_at.desc(), pairing_codes.c.id)
         .offset(MOST_CODES - 1)
         .limit(MOST_CODES)  # SQLite wants a limit with an offset

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from sqlalchemy import select
 
 from core.store.db.engine import Store
@@ -110,6 +111,15 @@ class TestCode:
         assert load(store) is None
         with store.reading() as connection:
             assert list(connection.scalars(select(pairing_codes.c.id))) == ["new"]
+
+    def test_are_so_many_of_one_site_whatever_names_it_tells(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pairings, "MOST_CODES", 2)
+        names = ["s1/a", "s1/b", "s1/c", "s11/a", "/s1"]
+        add(store, *(code(f"c{at}", at=NOW + at, requested_by=name) for at, name in enumerate(names)))
+        with store.reading() as connection:
+            assert sorted(connection.scalars(select(pairing_codes.c.id))) == ["c1", "c2", "c3", "c4"]
 
     def test_is_one_of_a_number_for_each_user(self, store: Store) -> None:
         add(store, code("others", requested_by="/ben"))
