@@ -112,7 +112,7 @@ def _parse_metrics_token(_context: click.Context, _option: click.Parameter, valu
     "--keep-names-days",
     type=click.IntRange(1, LONGEST_DAYS),
     show_default=f"as set on the page Settings, {KEEP_NAMES_DAYS} at first",
-    help="Days to keep personal data (names and addresses of registrants and participants) in these events.",
+    help="Days to keep personal data (names and addresses of registrants, participants and others) in events.",
 )
 @click.option(
     "--trash-limit",

@@ -348,6 +348,19 @@ class TestSite:
                 assert name in shown
         values = [field.get("value") for field in Elements(answer).all("input")]
         assert "https://s1.example.org/wp-json/vczapi/v1/meeting" in values
+        assert "press Add App Now under Local Test" in shown
+        assert "Zoom takes only addresses" not in shown
+        names = ("meeting", "webinar", "recording")
+        without_https = {name: f"http://s1.example.org/wp-json/vczapi/v1/{name}" for name in names}
+        store.write(
+            lambda connection: connection.execute(update(schema.sites).values(endpoints=without_https))
+        )
+        assert "Zoom takes only addresses that begin with https://." in words(door.get("/sites/s1"))
+        assert "Zoom takes only addresses that begin with https://." in words(door.get("/webhooks?site=s1"))
+        hrefs = {one.get("href") for one in Elements(answer).all("a")}
+        assert ("/plugin.zip" in hrefs) is ("/sites/add?site=s1" in hrefs), (
+            "texts say that it is on this page"
+        )
 
     @pytest.mark.parametrize("address", ["https://bridge.example.org", "http://127.0.0.1:8765"])
     def test_gives_the_address_of_the_bridge_that_zoom_can_reach(

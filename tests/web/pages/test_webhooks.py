@@ -336,7 +336,7 @@ class TestWordPress:
     ) -> None:
         context = CONTEXT | {"locale": "en_US", "assets": assets}
         answer = http("GET", "/webhooks", headers=from_stub(wp_site, "GET", "/webhooks", context=context))
-        assert ("Update the plugin: run zoombridge plugin on" in text(answer)) is is_plain
+        assert ("Update the plugin under Plugins, if WordPress offers it there." in text(answer)) is is_plain
         assert "Endpoint for all events" in text(answer)
 
     def test_gets_links_and_forms_that_lead_through_wp_admin(self, stub: Door) -> None:
