@@ -119,7 +119,7 @@ def events(entry: CalendarEntry, rules: Rules, *, key: UidKey, now: datetime) ->
     starts = [date.start_time for date in held]
     repeated = series(meeting.recurrence if meeting.is_series else {}, starts, meeting.timezone)
     is_apart = _is_crowded(held, meeting.timezone) or any(
-        _is_ambiguous(date, meeting.timezone) for date in held
+        _is_ambiguous(date, meeting.timezone) or _spans_change(date, meeting.timezone) for date in held
     )
     if repeated is None or is_apart:
         return [_event(entry, rules, uid=_uid(key, meeting, _date_id(date)), date=date) for date in held]
@@ -170,6 +170,11 @@ def _is_crowded(held: list[Occurrence], zone: ZoneInfo) -> bool:
 def _is_ambiguous(date: Occurrence, zone: ZoneInfo) -> bool:
     """Tell whether a date begins or ends in the hour that occurs twice: clients assume the first, so UTC is used."""
     return bool(date.start_time.astimezone(zone).fold or end_of(date).astimezone(zone).fold)
+
+
+def _spans_change(date: Occurrence, zone: ZoneInfo) -> bool:
+    """Tell whether the clock is changed during a date: some clients take the length of all dates of a rule by the clock."""
+    return date.start_time.astimezone(zone).utcoffset() != end_of(date).astimezone(zone).utcoffset()
 
 
 def _date_id(date: Occurrence) -> str:

@@ -178,6 +178,18 @@ class TestReadByOthers:
         one = weekly("Europe/Berlin", occurrences=dates)
         assert by_vobject(made(one)) == icaljs(made(one)) == expected(one)
 
+    @pytest.mark.parametrize("first", [datetime(2026, 3, 14, 23, 30), datetime(2026, 10, 24, 23, 30)])  # noqa: DTZ001
+    def test_a_night_in_which_the_clock_is_changed(self, first: datetime) -> None:
+        starts = [
+            (first + timedelta(weeks=week)).replace(tzinfo=ZoneInfo("Europe/Berlin")) for week in range(4)
+        ]
+        dates = [
+            {"occurrence_id": str(number), "start_time": _z(start.astimezone(UTC)), "duration": 240}
+            for number, start in enumerate(starts)
+        ]
+        one = weekly("Europe/Berlin", occurrences=dates, recurrence={"type": 2, "weekly_days": "7"})
+        assert by_vobject(made(one)) == icaljs(made(one)) == expected(one)
+
     def test_a_single_meeting(self) -> None:
         read = [("2026-03-03T18:00:00Z", "2026-03-03T19:30:00Z")]
         assert by_vobject(made(meeting())) == icaljs(made(meeting())) == read
