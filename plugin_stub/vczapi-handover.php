@@ -4,7 +4,9 @@
  *
  * Two things VCZAPI would not find in its metas as they stand: that its button has disabled joining, which this plugin
  * keeps in a meta of its own, and the passcode, which the details lack where the site's rules do not show it. Without
- * it, its form would replace the meeting's passcode by the ID of the post. A meta says what was handed over.
+ * it, its form would replace the meeting's passcode by the ID of the post. And of a post that is deleted permanently it
+ * deletes the meeting at Zoom: those in the trash, where the bridge moves what the rules leave out, lose its number.
+ * A meta says what was handed over.
  *
  * @package Zoom_WordPress_Bridge
  * @since 0.3.0
@@ -14,6 +16,9 @@ defined( 'ABSPATH' ) || exit;
 
 // Where details are kept: VCZAPI's own meta, and that of its next generation.
 const ZOOMBRIDGE_DETAILS_METAS = array( '_meeting_zoom_details', 'vczapi_meeting_zoom_details' );
+
+// The same of the number.
+const ZOOMBRIDGE_NUMBER_METAS = array( '_meeting_zoom_meeting_id', 'vczapi_meeting_id' );
 
 /**
  * Hands the posts over, of the current site or of all.
@@ -42,7 +47,7 @@ function zoombridge_take_back( $is_of_network = false ): void {
 register_activation_hook( __DIR__ . '/load.php', 'zoombridge_take_back' );
 
 /**
- * Hands over the posts of the current site: those that cannot be joined, and those of meetings to come.
+ * Hands over posts of the current site: those in the trash, those that cannot be joined, those of meetings to come.
  *
  * @since 0.3.0
  *
@@ -50,10 +55,14 @@ register_activation_hook( __DIR__ . '/load.php', 'zoombridge_take_back' );
  */
 function zoombridge_hand_over_site(): void {
 	global $wpdb;
+	// phpcs:disable WordPress.DB -- Posts in the trash first: what is lost at Zoom does not come back.
+	$query = "SELECT ID FROM {$wpdb->posts} WHERE post_type = 'zoom-meetings' AND post_status = 'trash'";
+	$trash = $wpdb->get_col( $query );
 	$query = "SELECT DISTINCT post_id FROM {$wpdb->postmeta} WHERE meta_key = '_zoombridge_joining_disabled'
 		OR ( meta_key = '_meeting_field_start_date_utc' AND meta_value > %s )";
-	$query = $wpdb->prepare( $query, gmdate( 'Y-m-d H:i:s' ) ); // phpcs:ignore WordPress.DB
-	zoombridge_on_rows( $wpdb->get_col( $query ), 'zoombridge_hand_over_row' ); // phpcs:ignore WordPress.DB
+	$ids   = $wpdb->get_col( $wpdb->prepare( $query, gmdate( 'Y-m-d H:i:s' ) ) );
+	// phpcs:enable
+	zoombridge_on_rows( array_unique( array_merge( $trash, $ids ) ), 'zoombridge_hand_over_row' );
 }
 
 /**
@@ -75,7 +84,7 @@ function zoombridge_take_back_site(): void {
  * @since 0.3.0
  *
  * @param string[] $ids  IDs of posts.
- * @param callable $call What to run, with the post as zoombridge_sync_read_rows() returns it. It returns the metas that
+ * @param callable $call What to run, with the raw metas of the post by key, and its status. It returns the metas that
  *                       are written: values by key, null for those that are removed.
  * @return void
  */
@@ -88,7 +97,7 @@ function zoombridge_on_rows( array $ids, callable $call ): void {
 			}
 			if ( zoombridge_sync_is_managed( $row ) ) {
 				// Without hooks: nobody has changed anything of which the bridge would be told.
-				$metas = array_map( 'zoombridge_sync_raw', $call( $row['metas'] ) );
+				$metas = array_map( 'zoombridge_sync_raw', $call( $row['metas'], $row['post_status'] ) );
 				zoombridge_sync_set_private_metas( $id, $metas, $row['metas'] );
 			}
 		}
@@ -100,10 +109,15 @@ function zoombridge_on_rows( array $ids, callable $call ): void {
  *
  * @since 0.3.0
  *
- * @param string[] $metas Raw values that stand, by key.
- * @return array Values by key.
+ * @param string[] $metas  Raw values that stand, by key.
+ * @param string   $status Status of the post.
+ * @return array Values by key; null for those that are removed.
  */
-function zoombridge_hand_over_row( array $metas ): array {
+function zoombridge_hand_over_row( array $metas, string $status ): array {
+	$number = $metas['_meeting_zoom_meeting_id'] ?? '';
+	if ( 'trash' === $status && '' !== $number ) {
+		return array( '_zoombridge_handed_over' => $number ) + array_fill_keys( ZOOMBRIDGE_NUMBER_METAS, null );
+	}
 	$details = maybe_unserialize( $metas['_meeting_zoom_details'] ?? '' );
 	$fields  = maybe_unserialize( $metas['_meeting_fields'] ?? '' );
 	$handed  = array(
@@ -128,9 +142,14 @@ function zoombridge_hand_over_row( array $metas ): array {
  * @return array Values by key; null for those that are removed.
  */
 function zoombridge_take_back_row( array $metas ): array {
+	$written = array( '_zoombridge_handed_over' => null );
+	if ( ctype_digit( $metas['_zoombridge_handed_over'] ) ) {
+		// Unless VCZAPI's form has made another meeting of the post meanwhile.
+		$numbers = array_fill_keys( ZOOMBRIDGE_NUMBER_METAS, $metas['_zoombridge_handed_over'] );
+		return empty( $metas['_meeting_zoom_meeting_id'] ) ? $written + $numbers : $written;
+	}
 	$details = maybe_unserialize( $metas['_meeting_zoom_details'] ?? '' );
 	$handed  = array_fill_keys( explode( ' ', $metas['_zoombridge_handed_over'] ), '' );
-	$written = array( '_zoombridge_handed_over' => null );
 	if ( isset( $handed['state'] ) && 'ended' !== ( $details->state ?? '' ) ) {
 		// VCZAPI's button has enabled joining meanwhile.
 		$written['_zoombridge_joining_disabled'] = null;

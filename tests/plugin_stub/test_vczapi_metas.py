@@ -228,6 +228,23 @@ class TestGoing:
         assert vczapi.meta(post, "_zoombridge_handed_over") is None
         assert vczapi.meta(other, "_meeting_zoom_details") == before, "the bridge does not manage it"
 
+    def test_meetings_of_posts_in_the_trash_stay_in_zoom(self, vczapi: VczapiSite, sync: SyncClient) -> None:
+        """There the bridge moves what the rules leave out; later, WordPress empties the trash."""
+        posts = [vczapi.make(details(id=number, start_url="")) for number in (NUMBER, 7)]
+        for number, post in zip((NUMBER, 7), posts, strict=True):
+            changes = {"set": {"revision": 1}}
+            writes = [sync.write(str(number), post, metas=changes), sync.target("trash", str(number), post)]
+            assert sync.send(*writes).codes == ["ok", "ok"]
+
+        vczapi.site.deactivate_plugin(STUB_SLUG)
+        vczapi.site.php("wp_delete_post( $post, true );", post=posts[0])
+        activate(vczapi.site)
+
+        deleted = vczapi.site.php("return get_option( 'vczapi_double_deletes', array() );")
+        assert (vczapi.changes(), deleted) == ([], [])
+        assert vczapi.meta(posts[1], "_meeting_zoom_meeting_id") == "7"
+        assert sync.send(sync.target("restore", "7", posts[1])).result["status"] == "publish"
+
 
 class TestAdoption:
     def test_copy_that_is_made_meanwhile_is_not_managed(self, vczapi: VczapiSite, sync: SyncClient) -> None:

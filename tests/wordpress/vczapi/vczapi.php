@@ -133,9 +133,11 @@ add_action(
 		if ( 'zoom-meetings' !== get_post_type( $post ) || get_option( 'zoom_api_donot_delete_on_zoom' ) ) {
 			return;
 		}
-		$deletes   = (array) get_option( 'vczapi_double_deletes', array() );
-		$deletes[] = get_post_meta( $post, '_meeting_zoom_meeting_id', true );
-		update_option( 'vczapi_double_deletes', $deletes );
+		$number = get_post_meta( $post, '_meeting_zoom_meeting_id', true );
+		if ( ! empty( $number ) ) { // Seen with 4.6.7.
+			$deletes = (array) get_option( 'vczapi_double_deletes', array() );
+			update_option( 'vczapi_double_deletes', array_merge( $deletes, array( $number ) ) );
+		}
 	}
 );
 
