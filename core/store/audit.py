@@ -17,6 +17,7 @@ from sqlalchemy import delete, func, insert, or_, select
 
 from core.store.db import clock
 from core.store.db.schema import audit_log, sites
+from core.store.events.waiting_limits import fair_share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -156,6 +157,7 @@ MOST_ENTRIES = {
     ActorKind.BRIDGE: 10_000,
 }
 """The most entries of each kind of actor."""
+_OF_SITES = (ActorKind.WORDPRESS, ActorKind.PLUGIN)  # who acts there, and how often, is for the site to tell
 
 BRIDGE = Actor(ActorKind.BRIDGE)
 _actor: ContextVar[Actor] = ContextVar("actor", default=BRIDGE)
@@ -316,19 +318,46 @@ def count(connection: Connection, wanted: AuditFilter) -> int:
 
 
 def delete_old(connection: Connection, *, now: int, most: Mapping[ActorKind, int] = MOST_ENTRIES) -> int:
-    """Delete the entries of each kind of actor that are too old or too many. Returns their number."""
+    """Delete the entries of each kind of actor that are too old or too many. Returns their number.
+
+    Of actors of sites, those with the most entries lose their oldest, down to equal shares.
+    """
     deleted = 0
     for kind, kept in most.items():
         of_kind = audit_log.c.actor_kind == kind.value
-        surplus = connection.scalar(
-            select(audit_log.c.id).where(of_kind).order_by(audit_log.c.id.desc()).offset(kept).limit(1)
-        )
         days = KEEP_VISITORS_DAYS if kind is ActorKind.VISITOR else KEEP_DAYS
         is_over = audit_log.c.at < now - days * _DAY
-        if surplus is not None:
-            is_over = or_(is_over, audit_log.c.id <= surplus)
         deleted += connection.execute(delete(audit_log).where(of_kind, is_over)).rowcount
+        if _surplus(connection, kept, of_kind) is None:
+            continue
+        for alike, share in _shares(connection, kind, kept):
+            newest = _surplus(connection, share, of_kind, *alike)
+            if newest is not None:
+                of_these = delete(audit_log).where(of_kind, *alike, audit_log.c.id <= newest)
+                deleted += connection.execute(of_these).rowcount
     return deleted
+
+
+def _surplus(connection: Connection, kept: int, *alike: ColumnElement[bool]) -> int | None:
+    """Return the id of the newest of some entries that is not among the `kept` newest; None where they are no more."""
+    ids = select(audit_log.c.id).where(*alike).order_by(audit_log.c.id.desc())
+    found: int | None = connection.scalar(ids.offset(kept).limit(1))
+    return found
+
+
+def _shares(
+    connection: Connection, kind: ActorKind, kept: int
+) -> Iterator[tuple[tuple[ColumnElement[bool], ...], int]]:
+    """Yield conditions of entries of a kind, and how many of these are kept: of each site, or of all together."""
+    if kind not in _OF_SITES:
+        yield (), kept
+        return
+    of_kind = audit_log.c.actor_kind == kind.value
+    counts = select(audit_log.c.site_id, func.count()).where(of_kind).group_by(audit_log.c.site_id)
+    found = connection.execute(counts).all()
+    share = fair_share([number for _, number in found], kept)
+    for site_id, _ in found:
+        yield (audit_log.c.site_id.is_not_distinct_from(site_id),), share
 
 
 def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:

@@ -168,12 +168,12 @@ class TestSearch:
 
 
 class TestBounds:
-    def fill(self, store: Store, kind: ActorKind, *times: int) -> None:
+    def fill(self, store: Store, kind: ActorKind, *times: int, site_id: str | None = None) -> None:
         """Add an entry at each time."""
         rows: list[dict[str, Any]] = [
             {
                 "at": at, "action": Action.SITE_LEFT.value, "actor_kind": kind.value, "actor": "", "address": "",
-                "site": "", "subject": "", "detail": {},
+                "site_id": site_id, "site": "", "subject": "", "detail": {},
             }
             for at in times
         ]  # fmt: skip
@@ -202,6 +202,16 @@ class TestBounds:
         assert self.kinds(store) == {"user": 3, "plugin": 5, "visitor": 5}
         assert {entry.at for entry in entries(store) if entry.actor.kind is ActorKind.USER} == {1, 2, 3}
         assert store.write(delete) == 0
+
+    @pytest.mark.parametrize("kind", [ActorKind.WORDPRESS, ActorKind.PLUGIN])
+    def test_are_shared_by_sites(self, store: Store, kind: ActorKind) -> None:
+        """A site tells who acts there: it pushes out nothing of what happened at another."""
+        self.fill(store, kind, 1, 2, site_id="s1")
+        self.fill(store, kind, *range(50), site_id="s2")
+        self.fill(store, kind, *range(20))
+        assert store.write(lambda connection: audit.delete_old(connection, now=2, most={kind: 12})) == 60
+        assert Counter(entry.site_id for entry in entries(store)) == {"s1": 2, "s2": 5, None: 5}
+        assert {entry.at for entry in entries(store) if entry.site_id == "s2"} == {45, 46, 47, 48, 49}
 
     def test_are_set_for_every_kind(self) -> None:
         assert set(audit.MOST_ENTRIES) == set(ActorKind)
