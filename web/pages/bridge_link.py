@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from core import messages
+from core.errors import WrongSignatureError
 from core.store.sites import sites
 from core.wordpress.homes import is_local
 from web.pages.page import PageHandler
 
 if TYPE_CHECKING:
     from core.bridge import Bridge
+    from core.store.sites.sites import Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +42,22 @@ class BridgeLinkHandler(PageHandler):
         if not self.shell.in_wordpress or self.site_id is None:
             self.go("/")  # they are there
             return
-        paired = await self.blocking(_bridge_url, self.bridge, self.site_id)
-        address = await self.public_url() or paired
+        site = await self.blocking(_load, self.bridge, self.site_id)
+        if self._key not in (site.key, site.next_key):
+            # Verified by a cached key, which was renewed a moment ago: perhaps because somebody has stolen it.
+            self._refuse(
+                401, "zoombridge_signature", self.translated(WrongSignatureError(messages.PLUGIN_KEY_WRONG))
+            )
+        address = await self.public_url() or site.bridge_url
         token = await self.blocking(self.sign_in.auth.from_wordpress, self.site_id, self.viewer.name[:60])
         # A browser is not sent to an address of WordPress's own machine or network, which it may not reach.
         at_once = bool(self.sign_in.public_url) or not _is_out_of_reach(address, self.shell.link("/"))
         self.show("pages/bridge-link.jinja", BridgeLinkView(token, address, at_once))
 
 
-def _bridge_url(bridge: Bridge, site_id: str) -> str:
+def _load(bridge: Bridge, site_id: str) -> Site:
     with bridge.store.reading() as connection:
-        return sites.load(connection, site_id, bridge.store.sealer).bridge_url
+        return sites.load(connection, site_id, bridge.store.sealer)
 
 
 def _is_out_of_reach(address: str, page: str) -> bool:

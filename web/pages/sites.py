@@ -437,7 +437,9 @@ class SiteHandler(SitePage):
         try:
             released = await self.blocking(save_tokens, self.bridge, state.site.id, [Secret(value)])
         except TooManyTokensError as error:
-            self.forbid(self.translated(error))  # the form is there only while a site has no token, or a wrong one
+            self.forbid(
+                self.translated(error)
+            )  # the form is there only while a site has no token, or a wrong one
         self.go(f"/sites/{state.site.id}", done=f"token,{released}")
 
     async def _renew_key(self, state: SiteStatus) -> None:

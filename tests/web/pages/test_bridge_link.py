@@ -78,6 +78,14 @@ class TestButton:
         assert good is not None
         assert (good.site_id, good.name) == ("s1", "anna")
 
+    def test_does_nothing_with_a_key_that_was_renewed_a_moment_ago(
+        self, http: Http, store: Store, paired: Site
+    ) -> None:
+        assert press(http, paired).code == 200
+        store.write(lambda connection: sites.save_keys(connection, paired, "ab" * 32, "", store.sealer))
+        assert press(http, paired).code == 401
+        assert press(http, replace(paired, key="ab" * 32)).code == 200
+
     @both_stores
     def test_lets_in_once(self, http: Http, paired: Site) -> None:
         _, token = form(press(http, paired))
