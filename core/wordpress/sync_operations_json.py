@@ -60,6 +60,9 @@ if TYPE_CHECKING:
 LONGEST_TEXT = 4096
 """Longest text of an answer in characters, but for titles and contents of posts: the others are kept, for each post."""
 
+LONGEST_REASON = 500
+"""Longest reason of a failed call of the bridge, which pages show and translate."""
+
 
 def document(operation: Operation, item: int) -> dict[str, Any]:
     """Return the JSON of an operation, as item number `item` of its request."""
@@ -379,7 +382,7 @@ def _bridge_call(told: Mapping[str, Any]) -> BridgeCall:
         address=_text(told.get("address")),
         reached=_flag(told.get("reached")),
         status=None if status is None else _whole(status),
-        message=_text(told.get("message"), most=None)[:LONGEST_TEXT],
+        message=_text(told.get("message"), most=None)[:LONGEST_REASON],
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache, lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from core import messages
@@ -16,6 +17,9 @@ _PARAMETER = re.compile(r"%\((\w+)\)([sd])")
 _BOUNDARY = re.compile(r"(?<=[.!?])\s+|,\s+")
 _LONGEST = 4000  # characters of a text that is searched; longer ones are no message
 _DEEPEST = 5  # messages within messages
+_MOST_BOUNDARIES = (
+    40  # at which messages in a row are told apart: sites choose texts, and all others wait for a page
+)
 
 
 @cache
@@ -68,7 +72,7 @@ def _translate(text: str, words: NullTranslations, depth: int) -> str:
             for name, value in parameters.items()
         }
         return str(words.gettext(template)) % values if values else str(words.gettext(template))
-    for boundary in _BOUNDARY.finditer(text[:_LONGEST]):
+    for boundary in islice(_BOUNDARY.finditer(text[:_LONGEST]), _MOST_BOUNDARIES):
         first, rest = text[: boundary.start()], text[boundary.end() :]
         if find_template(first) or find_template(rest):
             parts = _translate(first, words, depth + 1), _translate(rest, words, depth + 1)

@@ -98,6 +98,15 @@ def test_other_text_stays_as_it_is() -> None:
     assert translate_message(messages.DELETED, translations("en")) == messages.DELETED
 
 
+@pytest.mark.parametrize("sign", [", ", ". ", ". No answer. "])
+def test_text_that_somebody_has_made_for_it_takes_no_long_time(sign: str) -> None:
+    """Sites choose some texts, and pages are made where Zoom is answered: each look costs a search of the catalogue."""
+    find_template.cache_clear()
+    text = f"x{sign}" * 1300
+    assert translate_message(text, GERMAN)
+    assert find_template.cache_info().misses < 500
+
+
 def test_templates_of_pages_translate_what_core_stores() -> None:
     stored = re.compile(r"\{\{ [\w.]+\.(?:fault_message|message|reason|advice|detail)(?: or \"\")? \}\}")
     found = [
