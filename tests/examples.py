@@ -35,24 +35,24 @@ class Amount:
         return self.soak if SOAK else self.usual
 
 
-PROPERTY = Amount(40, 2_000)  # of each property of the pure packages
+PROPERTY = Amount(25, 2_000)  # of each property of the pure packages
 QUICK_PROPERTY = 10  # the same in `make check`
 STEPS = Amount(20, 60)  # the most that one history of the machine has
-# Some two hundred altogether with every run of the tests, most of them on the store where they take half the time: what
+# Some fifty altogether with every run of the tests, most of them on the store where they take half the time: what
 # differs between the stores is in the queries, which nearly every history reaches. Thousands are for the soak.
-MACHINE = {"sqlite": Amount(40, 2_000), "postgresql": Amount(12, 1_000)}
-RETENTION = {"sqlite": Amount(15, 1_000), "postgresql": Amount(4, 500)}
-BATCH_ORDERS = {"sqlite": Amount(15, 1_000), "postgresql": Amount(6, 500)}
-RECONCILE = {"sqlite": Amount(8, 500), "postgresql": Amount(3, 250)}
+MACHINE = {"sqlite": Amount(20, 2_000), "postgresql": Amount(6, 1_000)}
+RETENTION = {"sqlite": Amount(8, 1_000), "postgresql": Amount(3, 500)}
+BATCH_ORDERS = {"sqlite": Amount(8, 1_000), "postgresql": Amount(3, 500)}
+RECONCILE = {"sqlite": Amount(5, 500), "postgresql": Amount(2, 250)}
 LIVES = {
     "sqlite": Amount(12, 400),
     "postgresql": Amount(6, 200),
 }  # of those in the pure tests, through a store
 # Accounts with faults of the REST API that are reconciled.
-FAULTY_READINGS = Amount(250, 10_000)  # of those whose meetings are only read
-FAULTY_ACCOUNTS = {"sqlite": Amount(25, 10_000), "postgresql": Amount(10, 500)}
+FAULTY_READINGS = Amount(120, 10_000)  # of those whose meetings are only read
+FAULTY_ACCOUNTS = {"sqlite": Amount(15, 10_000), "postgresql": Amount(5, 500)}
 # Signed bodies that are no events, or odd ones: see tests.nonsense.
-NONSENSE = {"sqlite": Amount(80, 100_000), "postgresql": Amount(50, 20_000)}
+NONSENSE = {"sqlite": Amount(50, 100_000), "postgresql": Amount(20, 20_000)}
 # Rounds in which requests to a real WordPress are killed, on each store.
 KILLS = Amount(4, 200)
 # Inputs that each fuzzer tries with a fixed seed: see tests/fuzz. In the soak each goes on for an hour, with other ones.
