@@ -176,8 +176,8 @@ def _site_result(operation: SiteOperation, told: Mapping[str, Any]) -> Result:
             return _progress(told)
         case Choices():
             return responses.choices(told.get("choices"))
-        case Sweep():
-            return _swept(told)
+        case Sweep(after):
+            return _swept(told, after)
         case Rotate() | Address() | Unpair():
             return _pairing_result(operation, told)
 
@@ -299,10 +299,11 @@ def _change(told: Any) -> PostReport:
     )
 
 
-def _swept(told: Mapping[str, Any]) -> Swept:
-    after = told.get("next")
-    posts = tuple(_report(one) for one in _objects(told.get("posts")))
-    return Swept(posts, None if after is None else _whole(after))
+def _swept(told: Mapping[str, Any], after: int) -> Swept:
+    following = None if told.get("next") is None else _whole(told["next"])
+    if following is not None and following <= after:
+        raise UnexpectedError("a page that does not follow")  # or the sweep would have no end
+    return Swept(tuple(_report(one) for one in _objects(told.get("posts"))), following)
 
 
 def _report(told: Mapping[str, Any]) -> PostReport:

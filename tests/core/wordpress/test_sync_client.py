@@ -854,6 +854,9 @@ class TestChanges:
             (post, 7, True, True)
         ]
         assert world.client.sweep(post).posts == ()
+        world.plugin._sweep = lambda operation: {"posts": [], "next": operation["after"]}  # type: ignore[method-assign]
+        with pytest.raises(SiteFaultError, match="does not follow"):
+            world.client.sweep(post)  # or the sweep would have no end
 
     def test_a_visit_tells_the_one_before(self, world: World) -> None:
         assert [world.client.hello(visit=number).visit for number in (4, 5)] == [0, 4]
