@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import and_, delete, func, literal_column, select, tuple_, update
+from sqlalchemy import and_, delete, exists, func, literal_column, select, update
 
 from core.model import recording_batches
 from core.model.fold import position
@@ -189,9 +189,10 @@ def _part(sealer: Sealer, batch: Batch, uuid: str, number: int) -> Entry:
 
 def _update_outcome(connection: Connection, event_id: int) -> None:
     """Update outcome and reason of a batch in the log."""
-    every = select(func.count()).where(recording_batch_items.c.event_id == event_id)
-    place = (recording_batch_items.c.account_id, recording_batch_items.c.uuid)
-    is_known = tuple_(*place).in_(select(recording_instances.c.account_id, recording_instances.c.uuid))
+    items, instances = recording_batch_items.c, recording_instances.c
+    every = select(func.count()).where(items.event_id == event_id)
+    # Not "in": then SQLite would look through all instances.
+    is_known = exists().where(instances.account_id == items.account_id, instances.uuid == items.uuid)
     reason = recording_batches.reason(
         connection.scalar(every) or 0, connection.scalar(every.where(is_known)) or 0
     )

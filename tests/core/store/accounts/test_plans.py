@@ -10,6 +10,7 @@ from sqlalchemy import event
 
 from core.store.accounts import meetings as account_meetings
 from core.store.accounts import users as zoom_users
+from core.store.events import recordings
 from tests.core.events import ACCOUNT
 
 if TYPE_CHECKING:
@@ -51,3 +52,16 @@ def test_users_who_left_are_looked_for_at_once(store: Store) -> None:
         return plan
 
     assert not any("CORRELATED" in step for step in store.write(forget))
+
+
+def test_recorded_instances_are_looked_for_one_by_one(store: Store) -> None:
+    """Of those that an event names."""
+
+    def update(connection: Connection) -> list[str]:
+        with explained(connection) as plan:
+            recordings._update_outcome(connection, 7)
+        return plan
+
+    steps = [step for step in store.write(update) if "recording_instances" in step]
+    assert steps
+    assert not any("SCAN" in step for step in steps)
