@@ -5,7 +5,7 @@
  * The classic form carries digests of title and text, as they were when it was opened. The block editor sends a title
  * only where it was changed; a script keeps it from sending a text that was not. Quick edit sends the title that the
  * list shows, and carries digests of those. An autosave sends what its screen shows; of what the bridge has replaced,
- * the post has the hashes.
+ * the post has the hashes. The visual editor of the classic form writes a text in its own way, touched or not.
  *
  * @package Zoom_WordPress_Bridge
  * @since 0.2.0
@@ -26,7 +26,7 @@ function zoombridge_render_opened( $post ): void {
 		return;
 	}
 	foreach ( array( 'post_title', 'post_content' ) as $column ) {
-		$digest = zoombridge_text_digest( get_post_field( $column, $post->ID, 'raw' ) );
+		$digest = zoombridge_text_digest( get_post_field( $column, $post->ID, 'raw' ), $column );
 		$name   = "zoombridge_opened[$column]";
 		printf( '<input type="hidden" name="%s" value="%s">', esc_attr( $name ), esc_attr( $digest ) );
 	}
@@ -34,15 +34,38 @@ function zoombridge_render_opened( $post ): void {
 add_action( 'edit_form_after_title', 'zoombridge_render_opened' );
 
 /**
- * Returns a digest of a text, as a form sends it: with other line ends.
+ * Returns a digest of a text, the same for every form in which a screen sends it.
  *
  * @since 0.2.0
  *
- * @param string $text The text.
+ * @param string $text   The text.
+ * @param string $column `post_title` or `post_content`.
  * @return string The digest.
  */
-function zoombridge_text_digest( string $text ): string {
-	return hash( 'sha256', trim( (string) preg_replace( '/\R/', "\n", $text ) ) );
+function zoombridge_text_digest( string $text, string $column ): string {
+	return hash( 'sha256', zoombridge_unify_text( $text, $column ) );
+}
+
+/**
+ * Returns a text in one form, whatever the form in which a screen sends it that nobody touched.
+ *
+ * All have other line ends. The visual editor sends paragraphs and line breaks as line feeds, and entities as the
+ * characters that they stand for. That is undone in texts of paragraphs, line breaks and links, as the bridge writes
+ * them: in others, spaces may count.
+ *
+ * @since 0.3.0
+ *
+ * @param string $text   The text.
+ * @param string $column `post_title` or `post_content`.
+ * @return string The text, to be compared only.
+ */
+function zoombridge_unify_text( string $text, string $column ): string {
+	if ( 'post_content' === $column && ! preg_match( '#<(?!/?(?:p|br|a)\b)#i', $text ) ) {
+		$text = html_entity_decode( wpautop( $text ), ENT_QUOTES | ENT_HTML5, 'UTF-8' );
+		$text = preg_replace( '/[\s\x{A0}]+/u', ' ', $text ) ?? $text;
+		$text = preg_replace( '#\s*(</?(?:p|br)\b[^>]*>)\s*#i', '$1', $text ) ?? $text;
+	}
+	return trim( (string) preg_replace( '/\R/', "\n", $text ) );
 }
 
 /**
@@ -67,7 +90,7 @@ function zoombridge_keep_untouched( $data, $postarr ) {
 	);
 	// phpcs:enable
 	foreach ( $given as $column => $text ) {
-		if ( is_string( $text ) && zoombridge_text_digest( $text ) === ( $opened[ $column ] ?? '' ) ) {
+		if ( is_string( $text ) && zoombridge_text_digest( $text, $column ) === ( $opened[ $column ] ?? '' ) ) {
 			$data[ $column ] = wp_slash( get_post_field( $column, $post_id, 'raw' ) );
 		}
 	}
@@ -92,7 +115,7 @@ function zoombridge_render_listed( $column, $post_type ): void {
 	$listed = array();
 	// Where another plugin lists pages by their parents, there is no title to compare.
 	foreach ( wp_list_filter( $wp_query->posts, array( 'post_type' => 'zoom-meetings' ) ) as $post ) {
-		$listed[] = $post->ID . '.' . substr( zoombridge_text_digest( $post->post_title ), 0, 16 );
+		$listed[] = $post->ID . '.' . substr( zoombridge_text_digest( $post->post_title, 'post_title' ), 0, 16 );
 	}
 	printf( '<input type="hidden" name="zoombridge_listed" value="%s">', esc_attr( implode( ' ', $listed ) ) );
 }
@@ -117,7 +140,7 @@ function zoombridge_keep_listed( $data, $postarr ) {
 	if ( ! $is_our || ! is_string( $listed ) || ! is_string( $title ) || ! zoombridge_is_managed_post( $post_id ) ) {
 		return $data;
 	}
-	$digest = substr( zoombridge_text_digest( $title ), 0, 16 );
+	$digest = substr( zoombridge_text_digest( $title, 'post_title' ), 0, 16 );
 	$row    = zoombridge_sync_read_rows( array( $post_id ) )[ $post_id ] ?? null;
 	if ( null === $row || ! in_array( "$post_id.$digest", explode( ' ', $listed ), true ) ) {
 		return $data;
@@ -131,8 +154,8 @@ function zoombridge_keep_listed( $data, $postarr ) {
 add_filter( 'wp_insert_post_data', 'zoombridge_keep_listed', 20, 2 );
 
 /**
- * Keeps title and text of a draft as they stand, where the autosave of an older screen sends those that the bridge has
- * replaced.
+ * Keeps title and text of a draft as they stand, where an autosave sends them in another form, or those that the bridge
+ * has replaced.
  *
  * @since 0.3.0
  *
@@ -151,17 +174,50 @@ function zoombridge_keep_replaced( $data, $postarr ) {
 	}
 	$wrote = zoombridge_sync_wrote_parts( $row );
 	foreach ( array( 'post_title', 'post_content' ) as $index => $column ) {
-		$hash   = zoombridge_replaced_hash( wp_unslash( $data[ $column ] ) );
+		$hash   = zoombridge_replaced_hash( wp_unslash( $data[ $column ] ), $column );
+		$known  = explode( '-', $wrote[ 3 + $index ] );
 		$is_our = 'post_title' === $column
 			? zoombridge_sync_is_bridges_title( $row )
 			: zoombridge_sync_text_hash( $row[ $column ] ) === $wrote[ $index ];
-		if ( $is_our && in_array( $hash, explode( '-', $wrote[ 3 + $index ] ), true ) ) {
+		array_push( $known, zoombridge_replaced_hash( $row[ $column ], $column ) );
+		if ( $is_our && in_array( $hash, $known, true ) ) {
 			$data[ $column ] = wp_slash( $row[ $column ] );
 		}
 	}
 	return $data;
 }
 add_filter( 'wp_insert_post_data', 'zoombridge_keep_replaced', 20, 2 );
+
+/**
+ * Writes square brackets of Zoom's text as entities again, where a screen sends them as they look: WordPress would take
+ * them for a shortcode.
+ *
+ * @since 0.3.0
+ *
+ * @param array $data    Columns of the post, slashed.
+ * @param array $postarr The post, slashed.
+ * @return array The columns.
+ */
+function zoombridge_keep_brackets( $data, $postarr ) {
+	$post_id = (int) ( $postarr['ID'] ?? 0 );
+	if ( ! $post_id || 'zoom-meetings' !== ( $data['post_type'] ?? '' ) || zoombridge_is_own_write( $post_id ) ) {
+		return $data;
+	}
+	$before = (string) get_post_field( 'post_content', $post_id, 'raw' );
+	if ( ! preg_match( '/&#0?91;/', $before ) || ! zoombridge_is_managed_post( $post_id ) ) {
+		return $data;
+	}
+	$shown  = html_entity_decode( $before, ENT_QUOTES | ENT_HTML5, 'UTF-8' );
+	$escape = static function ( array $found ) use ( $before, $shown ): string {
+		$is_text = false === strpos( $before, $found[0] ) && false !== strpos( $shown, $found[0] );
+		return $is_text ? '&#091;' . substr( $found[0], 1, -1 ) . '&#093;' : $found[0];
+	};
+
+	$text                 = wp_unslash( $data['post_content'] );
+	$data['post_content'] = wp_slash( preg_replace_callback( '/\[[^\[\]]*\]/', $escape, $text ) ?? $text );
+	return $data;
+}
+add_filter( 'wp_insert_post_data', 'zoombridge_keep_brackets', 21, 2 );
 
 /**
  * Keeps the block editor from sending a text that its user did not touch.

@@ -309,7 +309,7 @@ function zoombridge_sync_wrote( array $fields, array $row ): string {
 		}
 		$wrote[ $index ] = zoombridge_sync_text_hash( $fields[ $column ] );
 		if ( $row['ID'] && $fields[ $column ] !== $row[ $column ] ) {
-			$replaced = array( zoombridge_replaced_hash( $row[ $column ] ), $wrote[ 3 + $index ] );
+			$replaced = array( zoombridge_replaced_hash( $row[ $column ], $column ), $wrote[ 3 + $index ] );
 
 			$wrote[ 3 + $index ] = substr( trim( implode( '-', $replaced ), '-' ), 0, ZOOMBRIDGE_REPLACED_LENGTH );
 		}
@@ -333,15 +333,16 @@ function zoombridge_sync_wrote_parts( array $row ): array {
 }
 
 /**
- * Hashes a text that a form may send again, with other line ends.
+ * Hashes a text that a screen may send again, in a form of its own.
  *
  * @since 0.3.0
  *
- * @param string $text The text.
+ * @param string $text   The text.
+ * @param string $column `post_title` or `post_content`.
  * @return string As zoombridge_sync_text_hash() does.
  */
-function zoombridge_replaced_hash( string $text ): string {
-	return zoombridge_sync_text_hash( trim( (string) preg_replace( '/\R/', "\n", $text ) ) );
+function zoombridge_replaced_hash( string $text, string $column ): string {
+	return zoombridge_sync_text_hash( zoombridge_unify_text( $text, $column ) );
 }
 
 /**

@@ -128,6 +128,8 @@ class TestOlderScreens:
 
         sync.send(sync.target("write", number, post, title="Water", content="<p>Cool</p>"))
         sync.send(sync.target("write", number, post, title="Coffee", content="<p>Cold</p>\n"))
+        for content in ("Cold", "Cool", "Hot"):  # As the visual editor writes it.
+            assert autosaved(title="Tea", content=content) == ["Coffee", "<p>Cold</p>\n"]
         assert autosaved(title="Tea", content="Typed") == ["Coffee", "Typed"]
         sync.send(sync.target("write", number, post, content="<p>Warm</p>\n"))
         assert autosaved(title="Theirs", content="Typed") == ["Theirs", "<p>Warm</p>\n"]

@@ -234,6 +234,33 @@ class TestOpenForm:
         after = vczapi.site.php("return get_post( $post );", post=post)
         assert (after["post_title"], after["post_content"]) == ("Renamed", "<p>Longer.</p>")
 
+    def test_text_as_the_visual_editor_sends_it(
+        self, vczapi: VczapiSite, write: Callable[..., int], sync: SyncClient
+    ) -> None:
+        """It sends paragraphs as line feeds and entities as characters, touched or not; seen in TinyMCE."""
+        post = write()
+        zooms = "<p>Tea &#91;gallery id=&quot;7&quot;&#93;<br />\n3 &lt; 4  &amp; more</p>\n<p>End</p>\n"
+        sent = 'Tea [gallery id="7"]\n3 &lt; 4 &amp; more\n\nEnd'
+
+        def stands() -> str:
+            content: str = vczapi.site.php("return get_post( $post )->post_content;", post=post)
+            return content
+
+        assert sync.send(sync.write(str(NUMBER), post, content=zooms)).result["ok"]
+        before = stands()
+        opened = vczapi.form(post)
+        vczapi.press_update(post, opened, content=sent)
+        assert stands() == before
+        assert sync.send(sync.write(str(NUMBER), post, content="<p>New</p>\n")).result["ok"]
+        vczapi.press_update(post, opened, content=sent)
+        assert stands() == "<p>New</p>\n"
+
+        assert sync.send(sync.write(str(NUMBER), post, content=zooms)).result["ok"]
+        vczapi.press_update(post, content=f"{sent}. [zoom_meetings]")
+        assert stands() == f"{sent}. [zoom_meetings]".replace(
+            '[gallery id="7"]', '&#091;gallery id="7"&#093;'
+        ), "no shortcode comes from Zoom"
+
     def test_what_the_editor_changed_counts(
         self, vczapi: VczapiSite, write: Callable[..., int], sync: SyncClient
     ) -> None:
