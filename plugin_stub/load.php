@@ -78,6 +78,7 @@ require_once __DIR__ . '/changes.php';
 require_once __DIR__ . '/sync-operations.php';
 require_once __DIR__ . '/sync-write.php';
 require_once __DIR__ . '/sync.php';
+require_once __DIR__ . '/page-caches.php';
 require_once __DIR__ . '/pairing-envelope.php';
 require_once __DIR__ . '/pairing-state.php';
 require_once __DIR__ . '/pairing.php';
