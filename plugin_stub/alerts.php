@@ -125,14 +125,14 @@ function zoombridge_render_alerts_notice(): void {
 add_action( 'admin_notices', 'zoombridge_render_alerts_notice' );
 
 /**
- * Returns which alerts the current user has dismissed.
+ * Returns which alerts the current user has dismissed on this site: in a network, each has its own.
  *
  * @since 0.2.0
  *
  * @return string Their digest; empty if none.
  */
 function zoombridge_dismissed_alerts(): string {
-	return (string) get_user_meta( get_current_user_id(), 'zoombridge_dismissed_alerts', true );
+	return (string) get_user_option( 'zoombridge_dismissed_alerts' );
 }
 
 /**
@@ -145,7 +145,7 @@ function zoombridge_dismissed_alerts(): string {
 function zoombridge_dismiss_alerts(): void {
 	check_admin_referer( 'zoombridge_dismiss' );
 	if ( zoombridge_can_manage() ) {
-		update_user_meta( get_current_user_id(), 'zoombridge_dismissed_alerts', zoombridge_open_alerts()['digest'] );
+		update_user_option( get_current_user_id(), 'zoombridge_dismissed_alerts', zoombridge_open_alerts()['digest'] );
 	}
 	$back = wp_get_referer();
 	wp_safe_redirect( $back ? $back : admin_url() );

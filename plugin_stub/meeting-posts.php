@@ -209,30 +209,34 @@ function zoombridge_find_post( string $number ): int {
  */
 function zoombridge_find_posts_with_number( string $number, array $ahead = array() ): array {
 	global $wpdb;
-	static $calls   = 0;
-	static $known   = array();
-	static $last_id = 0;
+	static $sites = array();
 
-	++$calls;
-	if ( $ahead || ( 2 === $calls && ! $known ) ) {
-		$last_id = zoombridge_last_meta_id() - ZOOMBRIDGE_METAS_UNDER_WAY;
-		$known   = zoombridge_read_numbers( $ahead );
+	// A request may switch between the sites of a network.
+	$site = &$sites[ get_current_blog_id() ];
+	$site = $site ?? array(
+		'calls'   => 0,
+		'known'   => array(),
+		'last_id' => 0,
+	);
+	++$site['calls'];
+	if ( $ahead || ( 2 === $site['calls'] && ! $site['known'] ) ) {
+		$site['last_id'] = zoombridge_last_meta_id() - ZOOMBRIDGE_METAS_UNDER_WAY;
 		// Without names, all numbers are known.
-		$known += $ahead ? array() : array( '' => array() );
+		$site['known'] = zoombridge_read_numbers( $ahead ) + ( $ahead ? array() : array( '' => array() ) );
 	}
-	$is_known = isset( $known[''] ) || isset( $known[ $number ] );
+	$is_known = isset( $site['known'][''] ) || isset( $site['known'][ $number ] );
 	// phpcs:disable WordPress.DB.DirectDatabaseQuery -- A cache would not show posts of other requests.
 	$added = $wpdb->get_col(
 		$wpdb->prepare(
 			"SELECT post_id FROM {$wpdb->postmeta}
 			WHERE meta_key = '_meeting_zoom_meeting_id' AND meta_id > %d AND meta_value = %s",
-			$is_known ? $last_id : 0,
+			$is_known ? $site['last_id'] : 0,
 			$number
 		)
 	);
 	// phpcs:enable
 	zoombridge_require_read();
-	return array_map( 'intval', array_merge( $known[ $number ] ?? array(), $added ) );
+	return array_map( 'intval', array_merge( $site['known'][ $number ] ?? array(), $added ) );
 }
 
 /**

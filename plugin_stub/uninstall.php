@@ -55,7 +55,9 @@ function zoombridge_uninstall_site(): void {
 	wp_cache_delete( 'alloptions', 'options' );
 	$query = "SELECT DISTINCT meta_key FROM {$wpdb->postmeta} WHERE meta_key LIKE %s";
 	$query = $wpdb->prepare( $query, $wpdb->esc_like( '_zoombridge_' ) . '%' ); // phpcs:ignore WordPress.DB
-	delete_metadata( 'user', 0, 'zoombridge_dismissed_alerts', '', true );
+	foreach ( array( $wpdb->get_blog_prefix(), '' ) as $prefix ) { // Earlier versions knew no prefix.
+		delete_metadata( 'user', 0, $prefix . 'zoombridge_dismissed_alerts', '', true );
+	}
 	array_map( 'delete_post_meta_by_key', $wpdb->get_col( $query ) ); // phpcs:ignore WordPress.DB
 }
 

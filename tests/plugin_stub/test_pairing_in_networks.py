@@ -1,8 +1,10 @@
 """Pairing in a network of sites: each pairs by itself, with a use of the code, and says its own goodbye."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
+from html import unescape
 
 import pytest
 import requests
@@ -148,6 +150,53 @@ class TestGoodbye:
         network.php(f"{LOAD} uninstall_plugin( $plugin );", plugin=PLUGIN)
 
         assert connections(network) == [None, None]
+
+
+class TestAlerts:
+    def test_each_site_has_its_own(
+        self, network: WordPress, bridge: BridgeDouble, admins: list[Admin]
+    ) -> None:
+        """The settings of a user hold for all sites."""
+        both = connection(network.url, bridge.url), connection(f"{network.url}/second", bridge.url)
+        network.php(
+            ON_EACH
+            % """array(
+                update_option( 'zoombridge_connection', $both[ $id - 1 ] ),
+                zoombridge_store_alerts( array( 'count' => 2, 'digest' => str_repeat( $id, 16 ) ) ),
+            )""",
+            both=both,
+        )
+        notice = "critical alerts about this site. <a"
+        for admin in admins:
+            link = re.search(r'href="([^"]*action=zoombridge_dismiss[^"]*)"', admin.get("index.php").text)
+            assert link is not None
+            assert admin.session.get(unescape(link[1]), allow_redirects=False, timeout=600).status_code == 302
+        assert [notice in admin.get("index.php").text for admin in admins] == [False, False]
+
+
+class TestVisitors:
+    def test_meetings_of_several_sites_in_one_request(self, network: WordPress) -> None:
+        posts = network.php(
+            ON_EACH
+            % """wp_insert_post( array(
+                'post_type' => 'zoom-meetings', 'post_title' => 'x', 'post_status' => 'publish',
+                'meta_input' => array( '_meeting_zoom_meeting_id' => '12345678' . $id ),
+            ) )"""
+        )
+        found = network.php(
+            """
+            global $wpdb;
+            // Metas that get their numbers at the same time would be looked for again.
+            $wpdb->insert( $wpdb->get_blog_prefix( 2 ) . 'postmeta', array( 'meta_id' => 9999 ) );
+            foreach ( array( 1, 2, 1, 2 ) as $id ) {
+                switch_to_blog( $id );
+                $found[] = zoombridge_find_post( '12345678' . $id );
+                restore_current_blog();
+            }
+            return $found;
+            """
+        )
+        assert found == posts * 2
 
 
 class TestLoader:
