@@ -101,3 +101,18 @@ function zoombridge_handle_activation( $is_of_network = false ): void {
 	zoombridge_on_each_site( (bool) $is_of_network, 'zoombridge_greet_bridge' );
 }
 register_activation_hook( __DIR__ . '/load.php', 'zoombridge_handle_activation' );
+
+/**
+ * Says goodbye where a site of a network is deleted, as long as it has its tables.
+ *
+ * @since 0.3.0
+ *
+ * @param WP_Site $site The site.
+ * @return void
+ */
+function zoombridge_handle_site_deletion( $site ): void {
+	switch_to_blog( (int) $site->blog_id );
+	zoombridge_say_goodbye( 'uninstalled' );
+	restore_current_blog();
+}
+add_action( 'wp_uninitialize_site', 'zoombridge_handle_site_deletion', 1 );

@@ -151,6 +151,16 @@ class TestGoodbye:
 
         assert connections(network) == [None, None]
 
+    def test_deleted_site_says_it(self, network: WordPress, bridge: BridgeDouble) -> None:
+        both = connection(network.url, bridge.url), connection(f"{network.url}/second", bridge.url)
+        network.php(ON_EACH % "update_option( 'zoombridge_connection', $both[ $id - 1 ] )", both=both)
+        network.php("wp_delete_site( 2 );")
+
+        [told] = bridge.requests
+        assert (told.target, told.is_signed) == ("/stub/goodbye", True)
+        assert json.loads(told.body) == {"reason": "uninstalled"}
+        assert network.php("return get_option( 'zoombridge_connection' )['key'];") == both[0]["key"]
+
 
 class TestAlerts:
     def test_each_site_has_its_own(
