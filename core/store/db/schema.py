@@ -76,7 +76,7 @@ sites = Table(
     Column(
         "place", Text, nullable=False, default="", server_default=text("''")
     ),  # digest of folder and database
-    # The place before, when it changed, and when one last came back: see core.model.place.
+    # The place before, when it changed, and when one last came back: see core.model.site_copies.
     Column("place_before", Text, nullable=False, default="", server_default=text("''")),
     Column("place_changed_at", BigInteger, nullable=False, default=0, server_default="0"),
     Column("place_alternated_at", BigInteger, nullable=False, default=0, server_default="0"),

@@ -12,8 +12,8 @@ from sqlalchemy import BigInteger, bindparam, delete, insert, select, update
 from core import messages
 from core.errors import SiteTagError, UnknownSiteError
 from core.model.health_facts import FactName, HealthFinding
-from core.model.place import PlaceHistory
 from core.model.rules import single_line
+from core.model.site_copies import PlaceHistory
 from core.store import audit
 from core.store.audit import Action
 from core.store.db import notify

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.model.place import ALTERNATION, REMEMBERED, PlaceHistory
+from core.model.site_copies import ALTERNATION, REMEMBERED, PlaceHistory
 
 NOW = 1_767_603_600_000
 MINUTE = 60_000

@@ -21,9 +21,9 @@ from core.errors import ZoomBridgeError
 from core.model.health_facts import FactName, HealthFinding
 from core.model.meeting import Meeting
 from core.model.page_visit import PageVisit
-from core.model.place import PlaceHistory
 from core.model.post_status import PostStatus
 from core.model.rules import Rules
+from core.model.site_copies import PlaceHistory
 from core.pipeline.fold_worker import FoldWorker
 from core.store import jobs
 from core.store.accounts import credentials, removals
