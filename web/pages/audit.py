@@ -28,10 +28,11 @@ _PARAMETERS = ("action", "who", "site", "since", "until")
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
-    """An entry as the page shows it, with the label and the text of each detail."""
+    """An entry as the page shows it, with the label and the text of each detail. `subject` is empty where none is named."""
 
     entry: AuditEntry
     action: str
+    subject: str
     actor_kind: str
     details: Sequence[tuple[str, str]]
 
@@ -104,6 +105,7 @@ class AuditHandler(PageHandler):
         return AuditLine(
             entry,
             self.words.gettext(audit_labels.ACTIONS[entry.action]),
+            audit_labels.subject(entry, self.words),
             self.words.gettext(audit_labels.ACTORS[entry.actor.kind]),
             list(audit_labels.details(entry.detail, self.words)),
         )

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from babel.support import NullTranslations
 
+    from core.store.audit import AuditEntry
+
 
 # Marks texts for translation: the extraction looks for this name.
 def _(text: str) -> str:
@@ -164,6 +166,12 @@ _VALUES = {
     "deactivated": _("deactivated"),
     "uninstalled": _("uninstalled"),
 }
+
+
+def subject(entry: AuditEntry, words: NullTranslations) -> str:
+    """Return what an entry is about: a name as it was given, or the kind of a secret in words."""
+    is_kind = entry.action in (Action.SECRET_ADDED, Action.SECRET_REMOVED)
+    return _text(entry.subject, words) if is_kind and entry.subject else entry.subject
 
 
 def details(detail: Mapping[str, Any], words: NullTranslations) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+import pytest
 from sqlalchemy import select
 
 from core.model.identity import own_account_id
@@ -20,7 +21,7 @@ from core.zoom.signature import Secret
 from tests.web.conftest import CONTEXT, Http, from_stub, save_token, text
 from tests.web.pages.conftest import both_stores
 from web.rpc.pairing_operations import REQUESTED_BY
-from web.ui.audit_labels import details
+from web.ui.audit_labels import details, subject
 from web.ui.i18n import translations
 
 if TYPE_CHECKING:
@@ -306,3 +307,16 @@ class TestSecrets:
 
 def test_the_command_line_is_translated() -> None:
     assert list(details({"by": REQUESTED_BY}, translations("de"))) == [("Von", "der Befehlszeile")]
+
+
+@pytest.mark.parametrize(
+    ("action", "shown"),
+    [
+        (Action.SECRET_ADDED, "Secret Token"),
+        (Action.SECRET_REMOVED, "Secret Token"),
+        (Action.USER_ADDED, "secret token"),
+    ],
+)
+def test_the_kind_of_a_secret_is_translated_and_a_name_is_not(action: Action, shown: str) -> None:
+    entry = AuditEntry(1, 0, action, Actor(ActorKind.USER, "anna"), None, "", "secret token")
+    assert subject(entry, translations("de")) == shown
