@@ -63,6 +63,7 @@ require_once __DIR__ . '/visitors-query.php';
 require_once __DIR__ . '/visitors-show.php';
 require_once __DIR__ . '/visitors-month.php';
 require_once __DIR__ . '/visitors-blocks.php';
+require_once __DIR__ . '/vczapi-shortcodes.php';
 require_once __DIR__ . '/visitors-page.php';
 require_once __DIR__ . '/visitors-settings.php';
 require_once __DIR__ . '/metas.php';

@@ -109,6 +109,41 @@ class TestList:
         places = [archive.index(f">{title}</a>") for title in (*upcoming, "Yesterday", "Last week")]
         assert places == sorted(places)
 
+    def test_stands_in_for_what_vczapi_has_shown(self, writer: Writer) -> None:
+        """Once VCZAPI is gone, WordPress would print its shortcodes."""
+        site, now = writer.site, writer.now
+        later, *_ = writer.write(
+            meeting("Later", now + 2 * DAY),
+            meeting("Soon", now + DAY),
+            meeting("Over", now - DAY),
+            webinar("Concert", now + DAY),
+        )
+        number = site.php("return get_post_meta( $id, '_meeting_zoom_meeting_id', true );", id=later)
+        blocks = {
+            "list-meetings": {"shortcodeType": "webinar", "postsToShow": 3, "displayType": "upcoming"},
+            "show-meeting-post": {"postID": later},
+            "show-live-meeting": {"selectedMeeting": {"value": number, "label": "x"}},
+        }
+        shown = {
+            name: rendered(site, f"<!-- wp:vczapi/{name} {json.dumps(given)} /-->")
+            for name, given in blocks.items()
+        }
+
+        assert titles(rendered(site, "[zoom_list_meetings]")) == ["Soon", "Later"]
+        assert titles(rendered(site, '[zoom_list_meetings per_page="1" cols="2"]')) == ["Soon"]
+        assert titles(rendered(site, '[zoom_list_meetings type="past"]')) == ["Over"]
+        assert titles(rendered(site, "[zoom_list_webinars]")) == ["Concert"]
+        assert titles(shown["list-meetings"]) == ["Concert"]
+        single = (
+            rendered(site, f'[zoom_meeting_post post_id="{later}"]'),
+            rendered(site, f'[zoom_api_link meeting_id="{number}"]'),
+            shown["show-meeting-post"],
+            shown["show-live-meeting"],
+        )
+        assert {">Later</a>" in html for html in single} == {True}
+        assert "not published" in rendered(site, "[zoom_meeting_post]")
+        assert rendered(site, '[zoom_recordings host_id="x"]') == ""
+
     def test_holds_a_meeting_once_whose_metas_are_doubled(self, writer: Writer) -> None:
         """WordPress's importer adds the metas of a post again that is there."""
         site, now = writer.site, writer.now
