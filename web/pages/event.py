@@ -103,13 +103,17 @@ class EventHandler(PageHandler):
         except UnknownEventError:
             self.go("/events", gone="yes")
             raise Finish from None
-        view = event_view(
-            found,
-            topic,
-            name,
-            words=self.words,
-            language=self.shell.language,
-            passcodes=self.viewer.may_change,
+        # In a thread: a body may have a megabyte, and Zoom is answered meanwhile.
+        view = await self.blocking(
+            partial(
+                event_view,
+                found,
+                topic,
+                name,
+                words=self.words,
+                language=self.shell.language,
+                passcodes=self.viewer.may_change,
+            )
         )
         self.show("pages/event.jinja", view)
 
@@ -134,7 +138,7 @@ class QuarantinedRequestHandler(PageHandler):
             refusal=found.refusal,
             headers=masking.mask_headers(request.headers),
             # It may hold secrets of its actual sender.
-            body=masking.mask_body(request.body, passcodes=False),
+            body=await self.blocking(partial(masking.mask_body, request.body, passcodes=False)),
         )
         self.show("pages/quarantined-request.jinja", view)
 

@@ -219,7 +219,9 @@ class MeetingHandler(PageHandler):
     def _shown(self, text: str, meeting: Meeting) -> str:
         """Return a text of the host without keys to their account, and without passcodes for viewers."""
         shown: str = masking.mask_value(
-            text, passcodes=self.viewer.may_change, secrets=[meeting.password] if meeting.password else []
+            text[: 2 * _LONGEST_TEXT],
+            passcodes=self.viewer.may_change,
+            secrets=[meeting.password] if meeting.password else [],
         )
         return shown
 

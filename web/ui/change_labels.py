@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from core.model.diff import FieldDiff
 
 _LONGEST = 300
+_MOST_MASKED = 10 * _LONGEST  # characters of a text, of which no more are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +187,8 @@ class _Labeler:
                 return self._minutes(value)
             named = _NUMBERED.get(field, {}).get(value)
             return str(self.words.gettext(named)) if named else self._number(value)
+        if isinstance(value, str):
+            value = value[:_MOST_MASKED]
         shown = masking.mask_value(
             value, passcodes=self.passcodes, name=field.rpartition(".")[2], secrets=self.secrets
         )

@@ -1,6 +1,7 @@
 """The pages of events, of what was refused, of replay and of long work, in both shells."""
 
 import re
+import threading
 import time
 from dataclasses import replace
 from typing import Any
@@ -23,6 +24,7 @@ from core.store.events.request import Request
 from core.store.events.search import EventFilter
 from core.store.jobs import JobState
 from core.store.sites.sites import Site
+from core.zoom import masking
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, event, raw, signed
 from tests.core.pipeline.test_mirror_worker import OBJECT
@@ -279,6 +281,20 @@ class TestEvent:
             signature = log_events.load_request(connection, 1, full.sealer).headers["x-zm-signature"]
         for one in (door, watcher):
             assert signature not in one.get("/events/1").body.decode()
+
+    def test_is_masked_in_a_thread_while_zoom_is_answered(
+        self, stub: Door, full: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A body of a megabyte takes seconds."""
+        threads: list[str] = []
+
+        def mask(_: bytes, *, passcodes: bool) -> str:
+            threads.append(threading.current_thread().name)
+            return f"masked, {passcodes=}"
+
+        monkeypatch.setattr(masking, "mask_body", mask)
+        assert "masked, passcodes=True" in words(stub.get("/events/1"))
+        assert threads == ["blocking"]
 
     def test_that_failed_says_whose_mistake_it_is(self, stub: Door, full: Store) -> None:
         answer = stub.get("/events/6")
