@@ -322,7 +322,8 @@ def _tells_of_this_life(meeting: Meeting, envelope: Envelope) -> bool:
 
 def _updated(meeting: Meeting, envelope: Envelope) -> Meeting:
     """Merge the changed fields: an update holds `id` for certain and otherwise only what changed."""
-    given = told_fields(envelope.payload.object or {})
+    known_zone = meeting.timezone.key if "timezone" in meeting.object else ""
+    given = told_fields(envelope.payload.object or {}, known_zone=known_zone)
     if _is_of_room(meeting, given):
         meeting = _with_room(meeting, given)
         given = {key: given[key] for key in _OF_THE_ROOM & given.keys()}

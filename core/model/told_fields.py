@@ -24,9 +24,10 @@ _LINKS = frozenset({"join_url", "registration_url"})
 _HIGHEST_TYPE = 99  # of an uploaded recording; a larger one, or one below zero, is no type of Zoom's
 
 
-def told_fields(given: Mapping[str, Any]) -> dict[str, Any]:
+def told_fields(given: Mapping[str, Any], *, known_zone: str = "") -> dict[str, Any]:
     """Return the fields that the state of a meeting holds, without those that tell nothing: see `_TELLS`.
 
+    `known_zone` is the name of the meeting's time zone, for starts that name none where `given` does not, either.
     An empty list of occurrences tells nothing either: a series has at least one, and a meeting that is none has another
     type.
     """
@@ -40,7 +41,8 @@ def told_fields(given: Mapping[str, Any]) -> dict[str, Any]:
         kept["recurrence"] = {key: value for key, value in rule.items() if _is_told(key, value)}
         if not kept["recurrence"]:
             del kept["recurrence"]
-    told_zone = zone(kept["timezone"]) if "timezone" in kept else None
+    zone_name = kept.get("timezone", known_zone)
+    told_zone = zone(zone_name) if zone_name else None
     if "start_time" in kept:
         kept["start_time"] = _in_zooms_notation(kept["start_time"], told_zone)
     if "occurrences" in kept:

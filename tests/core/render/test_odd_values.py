@@ -678,6 +678,8 @@ class TestDetails:
     def test_start_in_a_zone_stays_when_the_zone_changes(self) -> None:
         local = created(start_time="2026-12-01T19:00:00")
         assert starts(folded(local, updated(2, timezone="Asia/Tokyo"))) == ["01 18:00"]
+        moved = updated(2, start_time="2026-12-02T19:00:00")
+        assert starts(folded(created(), moved, updated(3, timezone="Asia/Tokyo"))) == ["02 18:00"]
 
     @pytest.mark.parametrize(
         "told", ["2026-12-01T19:00:00", "2026-12-01T19:00:00+01:00", "2026-12-01T18:00:00.5Z"]
