@@ -85,6 +85,7 @@ class Life:
     events: list[dict[str, Any]] = field(default_factory=list)
     now: datetime = BEGIN
     has_practice: bool = False
+    has_another_clock: bool = False  # by which the changes right after the creation seem older
     has_other: bool = False  # another meeting of the personal meeting ID, after this one
     count: int = 0
 
@@ -282,6 +283,7 @@ class Life:
 
     def use_another_clock(self) -> None:
         """Date the changes right after the creation before it: when they were made, and it when it was told."""
+        self.has_another_clock = True
         begun = int(self.events[0]["event_ts"])
         begun *= 1 if begun > 10**11 else 1000
         changes = takewhile(lambda event: event["event"].endswith(".updated"), self.events[1:])

@@ -194,8 +194,12 @@ def _with_change(meeting: Meeting, account_id: str, change: Change, deleted_by: 
     if is_others and _is_absence(change):
         # The account does not have the meeting any more. That says nothing of the one that told of it last.
         return replace(meeting, last=change.position)
-    is_of_date = _verb(change) in OF_DEATH and names_single_occurrences(meeting, change.envelope)
-    if meeting.state in _DELETED and deleted_by != account_id and (_verb(change) in OF_LIFE or is_of_date):
+    may_name_dates = _verb(change) in OF_DEATH or _verb(change) == "recovered"
+    is_of_date = may_name_dates and names_single_occurrences(meeting, change.envelope)
+    is_of_life = (
+        _verb(change) in OF_LIFE and _verb(change) != "recovered"
+    )  # a recovery needs what was deleted
+    if meeting.state in _DELETED and deleted_by != account_id and (is_of_life or is_of_date):
         # The account that had the meeting before deleted it there.
         meeting = replace(meeting, state=MeetingState.SCHEDULED, recovered=True)
     if is_others and _verb(change) == "created" and not (is_own(account_id) or is_own(meeting.account_id)):

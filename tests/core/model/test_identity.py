@@ -111,6 +111,24 @@ class TestFoldRecords:
         meeting = shown(sent("updated", 1, A, topic="Renamed"), sent("created", 2, B, **CHOIR))
         assert (meeting.account_id, meeting.topic) == (B, "Choir rehearsal")
 
+    @pytest.mark.parametrize("account_id", [A, B, own_account_id("site")])
+    def test_a_recovery_leaves_dates_deleted_that_were_so_before(self, account_id: str) -> None:
+        created = sent("created", 1, A, **SERIES)
+        dates = [
+            (
+                A,
+                change(
+                    event("meeting.deleted", 2, payload={"operation": "single"}, type=8, occurrences=[one])
+                ),
+            )
+            for one in WEEKS
+        ]
+        every = (A, change(event("meeting.deleted", 3, payload={"operation": "all"}, type=8)))
+        back = account_id, change(event("meeting.recovered", 4, payload={"operation": "all"}, type=8))
+        meeting = shown(created, *dates, every, back)
+        assert meeting.state is MeetingState.SCHEDULED
+        assert not any(one.available for one in meeting.dates)
+
     @pytest.mark.parametrize("last", ["updated", "started", "recovered"])
     def test_who_tells_after_a_deletion_in_the_old_account_has_the_meeting(self, last: str) -> None:
         meeting = shown(sent("created", 1, A, **CHOIR), sent("deleted", 2, A), sent(last, 3, B))
