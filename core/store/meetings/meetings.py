@@ -11,11 +11,12 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, select, tuple_, update
+from sqlalchemy import and_, bindparam, select, update
 
 from core.model.instances import from_stored
 from core.model.meeting import Doubt, Meeting, MeetingKind, MeetingState, Position
 from core.render.search_fields import SearchFields, search_fields_of
+from core.store.db.keys import of_meetings
 from core.store.db.schema import meeting_baselines, meetings
 from core.store.db.statements import Prepared
 from core.store.db.upsert import insert, insert_for
@@ -72,8 +73,7 @@ def topics(
     connection: Connection, sealer: Sealer, named: Sequence[tuple[str, int]]
 ) -> dict[tuple[str, int], str]:
     """Return the topics of meetings, by account and number. Unknown meetings and empty topics are left out."""
-    place = (meetings.c.account_id, meetings.c.number)
-    rows = connection.execute(select(meetings).where(tuple_(*place).in_(list(named))))
+    rows = connection.execute(select(meetings).where(of_meetings(meetings, named)))
     told = {(row.account_id, row.number): from_row(row, sealer).topic for row in rows}
     return {name: topic for name, topic in told.items() if topic}
 

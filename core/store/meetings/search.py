@@ -13,6 +13,7 @@ from sqlalchemy import and_, bindparam, func, or_, select, tuple_, update
 from core.model.meeting import RECURRING_FIXED, MeetingKind, MeetingState
 from core.model.post_status import PostStatus
 from core.render.search_fields import search_fields_of, search_text
+from core.store.db.keys import of_meetings
 from core.store.db.schema import meetings, posts
 from core.store.db.schema import zoom_users as table
 from core.store.meetings import shown
@@ -133,9 +134,7 @@ def lines(
     `site_id`, only with what the accounts granted to that site told.
     """
     named = [(key.account_id, key.number) for key in keys]
-    rows = connection.execute(
-        select(meetings).where(tuple_(meetings.c.account_id, meetings.c.number).in_(named))
-    )
+    rows = connection.execute(select(meetings).where(of_meetings(meetings, named)))
     found = {(row.account_id, row.number): row for row in rows}
     return [
         MeetingSummary(

@@ -22,7 +22,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    false,
     func,
     literal,
     literal_column,
@@ -34,7 +33,7 @@ from sqlalchemy import (
 
 from core.errors import StoreError
 from core.model.page_status import ChangedBy, PageStatus
-from core.store.db import locks, notify
+from core.store.db import keys, locks, notify
 from core.store.db.schema import grants, meetings, posts, sites
 from core.store.db.statements import Prepared
 from core.store.db.upsert import insert_for
@@ -513,20 +512,8 @@ def list_recent(
 
 
 def has_key(site_id: str, named: Collection[tuple[str, int]]) -> ColumnElement[bool]:
-    """Return the condition for these posts of a site (accounts and numbers).
-
-    Account by account: SQLite would scan the whole table for pairs of values.
-    """
-    numbers: dict[str, list[int]] = {}
-    for account_id, number in named:
-        numbers.setdefault(account_id, []).append(number)
-    return or_(
-        false(),
-        *(
-            and_(posts.c.site_id == site_id, posts.c.account_id == account_id, posts.c.number.in_(of_account))
-            for account_id, of_account in numbers.items()
-        ),
-    )
+    """Return the condition for these posts of a site (accounts and numbers)."""
+    return keys.of_meetings(posts, named, posts.c.site_id == site_id)
 
 
 def next_due(

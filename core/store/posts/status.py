@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, literal_column, or_, select, tuple_
+from sqlalchemy import and_, literal_column, or_, select
 
 from core.errors import Fault
 from core.model.page_status import ChangedBy, PageStatus
 from core.model.page_visit import PageVisit
 from core.model.post_status import PostStatus
+from core.store.db import keys
 from core.store.db.schema import posts, sites
 from core.store.posts.queue import PostState, TitleState
 
@@ -62,6 +63,7 @@ def of_meetings(
     connection: Connection, meetings: Sequence[tuple[str, int]], *, now: int, site_id: str | None = None
 ) -> list[PostSummary]:
     """Return the posts that these meetings (accounts and numbers) own, on every site or on one, the oldest site first."""
+    of_site = [] if site_id is None else [posts.c.site_id == site_id]
     query = (
         select(
             posts,
@@ -72,11 +74,9 @@ def of_meetings(
             sites.c.settings_page,
         )
         .join(sites, sites.c.id == posts.c.site_id)
-        .where(tuple_(posts.c.account_id, posts.c.number).in_(list(meetings)))
+        .where(keys.of_meetings(posts, meetings, *of_site))
         .order_by(sites.c.created_at, sites.c.id)
     )
-    if site_id is not None:
-        query = query.where(posts.c.site_id == site_id)
     return [_line(row, now) for row in connection.execute(query)]
 
 

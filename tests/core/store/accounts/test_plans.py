@@ -11,6 +11,9 @@ from sqlalchemy import event
 from core.store.accounts import meetings as account_meetings
 from core.store.accounts import users as zoom_users
 from core.store.events import recordings
+from core.store.meetings import meetings, search
+from core.store.meetings.search import MeetingKey
+from core.store.posts import status
 from tests.core.events import ACCOUNT
 
 if TYPE_CHECKING:
@@ -65,3 +68,20 @@ def test_recorded_instances_are_looked_for_one_by_one(store: Store) -> None:
     steps = [step for step in store.write(update) if "recording_instances" in step]
     assert steps
     assert not any("SCAN" in step for step in steps)
+
+
+@pytest.mark.parametrize("of", ["meetings", "posts"])
+def test_the_meetings_and_posts_of_a_list_are_read_by_their_keys(store: Store, of: str) -> None:
+    """Beside very many others: each page of the lists of meetings and events does so."""
+    named = [(ACCOUNT, 1), (ACCOUNT, 2), ("another", 1)]
+    with store.reading() as connection, explained(connection) as plan:
+        if of == "posts":
+            status.of_meetings(connection, named, now=1)
+            status.of_meetings(connection, named, now=1, site_id="s1")
+        else:
+            meetings.topics(connection, store.sealer, named)
+            search.lines(connection, store.sealer, [MeetingKey(1, number, one) for one, number in named])
+    assert [step for step in plan if f"SCAN {of}" in step] == []
+    searched = [step for step in plan if f"SEARCH {of}" in step]
+    assert searched
+    assert all("number=?" in step for step in searched), searched
