@@ -42,9 +42,9 @@ add_action(
 );
 
 // "`state`, 'ended' or '', set by its 'Disable join' button." Seen with 4.6.7: the button sends the action
-// `state_change`, with a nonce that a script of every screen in wp-admin has, and the whole details are written back.
+// `state_change`, with a nonce that a script of the list has, and the whole details are written back.
 add_action(
-	'admin_footer',
+	'admin_footer-edit.php',
 	static function () {
 		$data = array( 'zvc_security' => wp_create_nonce( '_nonce_zvc_security' ) );
 		echo '<script>var vczapi_double = ' . wp_json_encode( $data ) . ';</script>';
