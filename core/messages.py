@@ -374,26 +374,27 @@ JOB_FAILED = _(
     "The bridge encountered an internal error (%(error)s); see its log. What was done so far is saved, and you can "
     "resume from there."
 )
-SCAN_POSTS_DUE = _("Reading is complete. %(count)d pages are still to be written.")
+SCAN_POSTS_DUE = _("Reading is complete. Pages that are still to be written: %(count)d.")
 SCAN_POSTS_PENDING = _("Reading is complete. The pages are being written to the sites.")
 SCAN_POSTS_FAILING = _(
-    "%(count)d pages could not be written yet; the page Meetings says why. The bridge retries automatically."
+    "Pages that could not be written yet: %(count)d. The page Meetings says why. The bridge retries automatically."
 )
 SCAN_DONE = _("All meetings are up to date on their sites.")
+SCAN_EMPTY = _("Zoom lists no upcoming meeting or webinar of this account, so there was nothing to import.")
 SCAN_NO_SITE = _(
-    "Reading is complete, but no site shows this account yet. Add the account again on the page Zoom accounts, and "
-    "choose a site there."
+    "Reading is complete, but no site shows this account yet. Grant it to a site on the account's page, under Zoom "
+    "accounts, or with: zoombridge account grant"
 )
 SCAN_HELD = _(
-    "%(count)d pages are held back instead of moved to the trash, because that would be too many at once. Decide on the "
-    "page Zoom accounts, under Held pages."
+    "Pages that are held back instead of moved to the trash, because that would be too many at once: %(count)d. Decide "
+    "on the page Zoom accounts, under Held pages."
 )
 SCAN_WOULD_HOLD = _(
-    "%(count)d pages would be held back, because moving them to the trash would be too many at once."
+    "Pages that would be held back, because moving them to the trash would be too many at once: %(count)d."
 )
 SCAN_UNSURE = _(
-    "%(count)d meetings or lists could not be read, so nothing about them was changed; the findings say why and what to "
-    "do."
+    "Meetings or lists that could not be read: %(count)d. Nothing about them was changed; the findings say why and what "
+    "to do."
 )
 USER_UNLICENSED = _(
     "This user's type in Zoom (4, without Meetings Basic) has no meetings, so none were read."
@@ -973,11 +974,11 @@ PASSWORD_MAIL_IGNORE = _("If that was not you, ignore this message: nothing has 
 # The frame of what is sent.
 ALERT_SUBJECT_CRITICAL = _("Needs attention: %(where)s")
 ALERT_SUBJECT_ENDED = _("Resolved: %(where)s")
-ALERT_SUBJECT_DIGEST = _("Weekly summary: %(critical)d critical alerts, %(warnings)d warnings")
+ALERT_SUBJECT_DIGEST = _("Weekly summary: critical alerts: %(critical)d, warnings: %(warnings)d")
 ALERT_SUBJECT_TEST = _("This is a test")
 ALERT_THE_BRIDGE = _("the bridge")
 ALERT_MORE_SITES = _("%(sites)s and %(count)d more")
-ALERT_MORE = _("And %(count)d more alerts: see the page Overview.")
+ALERT_MORE = _("Further alerts: %(count)d. See the page Overview.")
 ALERT_SINCE = _("Since %(time)s UTC.")
 ALERT_INTRO_CRITICAL = _("These alerts have become critical. Nothing more is sent about them until they end.")
 ALERT_INTRO_ENDED = _("These alerts have ended.")

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from core import messages
 from core.accounts.recorder import SnapshotRecorder
 from core.accounts.removal_phases import RemovalsPhase
 from core.accounts.scan import AccountScan, ScanContext
@@ -49,7 +50,9 @@ class ImportJob:
             MeetingsPhase(context, recorder, batch_size=self.batch_size),
             RemovalsPhase(context, recorder),
         )
-        self._scan = AccountScan(context, (*reading, PostsPhase(context)), dry_phases=reading)
+        self._scan = AccountScan(
+            context, (*reading, PostsPhase(context, messages.SCAN_EMPTY)), dry_phases=reading
+        )
 
     def count(self, job: Job) -> int | None:  # noqa: ARG002 - the first phase finds it out
         """Return None: the number of users is not known before they are listed."""

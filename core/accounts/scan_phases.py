@@ -308,9 +308,13 @@ class RequeuePhase:
 
 @dataclass(slots=True)
 class PostsPhase:
-    """Wait until the account's posts are written, or wait with their site. Ends the scan."""
+    """Wait until the account's posts are written, or wait with their site. Ends the scan.
+
+    `empty` is its message where nothing was found at all; none where that is usual.
+    """
 
     context: ScanContext
+    empty: str = ""
     name: PhaseName = PhaseName.POSTS
 
     def step(self, job: Job, cursor: Cursor, following: PhaseName | None) -> JobStep:  # noqa: ARG002 - the last one
@@ -330,6 +334,8 @@ class PostsPhase:
         with self.context.store.reading() as connection:
             site_ids = grants.site_ids(connection, account_id)
         message = messages.SCAN_DONE if site_ids else messages.SCAN_NO_SITE
+        if self.empty and not any(job.counts.values()):
+            message = self.empty
         return JobStep(finished=True, message=" ".join([message, *remarks(job)]))
 
     def close(self) -> None:

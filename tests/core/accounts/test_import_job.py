@@ -130,7 +130,14 @@ class TestImport:
         world.finish(job)
         job = world.load(job)
         assert (job.state, job.counts) == (JobState.DONE, {"new": 1, "failing": 1})
-        assert "1 pages could not be written yet" in (job.message or "")
+        assert "Pages that could not be written yet: 1." in (job.message or "")
+
+    def test_says_that_zoom_has_nothing_to_import(self, world: World, site: Site) -> None:
+        world.zoom.account.add_user("Anna")
+        job = world.run_steps(world.enqueue(import_job.KIND))
+        world.finish(job)
+        job = world.load(job)
+        assert (job.state, "Zoom lists no upcoming meeting" in (job.message or "")) == (JobState.DONE, True)
 
     def test_no_scope_for_the_users_ends_it_with_its_name(self, world: World) -> None:
         world.zoom.account.add_user("Anna")

@@ -625,7 +625,7 @@ class TestResult:
         world.finish(job)
         job = world.load(job)
         assert job.state is JobState.DONE
-        assert "7 pages are held back" in (job.message or "")
+        assert "that would be too many at once: 7." in (job.message or "")
 
     def test_a_dry_run_says_what_would_be_held(
         self, world: World, imported: Callable[[int], list[int]]

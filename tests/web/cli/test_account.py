@@ -181,7 +181,7 @@ class TestFollow:
         monkeypatch.setenv("FORCE_COLOR", "1")  # as in a terminal
         monkeypatch.setenv("TERM", "xterm")
         monkeypatch.setenv("COLUMNS", "150")
-        said = "Reading is complete. 300 pages are still to be written."
+        said = "Reading is complete. Pages that are still to be written: 300."
         running = JobStatus(
             id=1, kind="import", state=JobState.RUNNING, total=500, done=123, counts={}, message=said
         )

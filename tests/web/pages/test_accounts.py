@@ -181,7 +181,7 @@ class TestWork:
         def becomes(**values: Any) -> None:
             bridge.store.write(lambda connection: connection.execute(update(jobs_table).values(**values)))
 
-        said = "Reading is complete. 300 pages are still to be written."
+        said = "Reading is complete. Pages that are still to be written: 300."
         becomes(state=JobState.RUNNING, done=123, total=500, counts={"new": 2460}, message=said)
 
         (bar,) = (page := Elements(http("GET", "/jobs/1", headers=session))).all("progress")

@@ -101,7 +101,7 @@ class TestMail:
             "Ü.",
             "1970-01-01 00:00 UTC",
             "and 2 more",
-            "And 3 more alerts",
+            "Further alerts: 3.",
             "https://bridge.example.org",
         ):
             assert part in body
