@@ -189,9 +189,10 @@ function zoombridge_delete_loader(): bool {
  * @return void
  */
 function zoombridge_forget_compiled_loader(): void {
-	$is_kept = filter_var( ini_get( 'opcache.enable' ), FILTER_VALIDATE_BOOLEAN );
-	if ( $is_kept && function_exists( 'opcache_invalidate' ) ) {
-		opcache_invalidate( zoombridge_loader_path(), true );
+	require_once ABSPATH . 'wp-admin/includes/file.php';
+	if ( filter_var( ini_get( 'opcache.enable' ), FILTER_VALIDATE_BOOLEAN ) ) {
+		// Also asks whether the host allows it: some restrict this part of PHP, which would warn.
+		wp_opcache_invalidate( zoombridge_loader_path(), true );
 	}
 }
 
