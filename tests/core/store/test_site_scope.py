@@ -245,6 +245,7 @@ def arguments(store: Store, of_site: str) -> dict[str, list[Any]]:
         "secret": [Secret("another-secret-token")],
         "source": [GrantSource.ADMINISTRATOR],
         "but_of": [OURS],
+        "but": ["a token"],
         "names": [list(FactName)],
         "findings": [[finding]],
         "epoch": [1],
