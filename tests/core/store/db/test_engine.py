@@ -350,10 +350,9 @@ def test_sqlite_loads_no_driver_of_postgresql(tmp_path: Path) -> None:
 import sys
 import core.bridge, web.app, web.cli.serve
 from core.store.db.engine import Store
-from tests.core.conftest import KEYS
 
-Store(sys.argv[1], keys=KEYS).close()
+Store(sys.argv[1], keys=sys.argv[2]).close()
 print([name for name in ("psycopg", "psycopg_binary") if name in sys.modules])
 """
-    command = [sys.executable, "-c", code, f"sqlite:///{tmp_path / 'bridge.db'}"]
+    command = [sys.executable, "-c", code, f"sqlite:///{tmp_path / 'bridge.db'}", KEYS]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "[]"

@@ -55,16 +55,15 @@ class TestUpgrade:
 import sys
 from core.store.db.engine import Store
 from core.store.db.migrate import upgrade
-from tests.core.conftest import KEYS
 
-store = Store(sys.argv[1], keys=KEYS)
+store = Store(sys.argv[1], keys=sys.argv[2])
 upgrade(store.engine, store.sealer)
 store.close()
 print("alembic.command" in sys.modules)
 """
         loaded = [
             subprocess.run(
-                [sys.executable, "-c", code, f"sqlite:///{tmp_path / 'bridge.db'}"],
+                [sys.executable, "-c", code, f"sqlite:///{tmp_path / 'bridge.db'}", KEYS],
                 capture_output=True,
                 text=True,
                 check=True,
