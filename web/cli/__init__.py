@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import io
+import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -100,12 +102,14 @@ def zoombridge() -> None:
     variable: --port as ZOOMBRIDGE_PORT; those of `serve` also in /etc/zoombridge.toml, or the file of --config.
 
     Exit status: 0 on success; 1 if something failed, or a check found a fault; 2 for a usage error; 130 after
-    Ctrl-C.
+    Ctrl-C, or a no to a question.
     """
 
 
 def main() -> None:
     """Run a command; end with the message of one of our own errors rather than a traceback."""
+    if sys.stdin is None:  # it was closed: as good as empty
+        sys.stdin = Path(os.devnull).open()  # noqa: SIM115 - until the process ends
     try:
         # Without click's standalone mode, a command's status is returned instead of ending the process.
         sys.exit(zoombridge.main(prog_name="zoombridge", standalone_mode=False))

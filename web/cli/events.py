@@ -10,6 +10,7 @@ import click
 from core.pipeline.replay import MOST_PREVIEWED
 from core.storable import LARGEST_NUMBER
 from core.store.events.log import Outcome
+from web.cli.confirmation import confirm, yes_option
 from web.cli.instance import instance_options
 from web.cli.json_output import json_option, print_json
 from web.cli.output import counted, echo
@@ -147,7 +148,7 @@ def show(event: int, as_json: bool, instance: Instance) -> None:
 @filter_options
 @click.option("--refused", is_flag=True, help="Verify quarantined requests with the current secrets instead.")
 @click.option("--dry-run", is_flag=True, help="Only count the events.")
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@yes_option
 @instance_options
 @click.pass_context
 def replay(
@@ -180,8 +181,7 @@ def replay(
     echo(_preview_text(preview, refused=refused))
     if dry_run or not (preview.refused or any(preview.outcomes.values())):
         return
-    if not yes:
-        click.confirm("Replay?", abort=True)
+    confirm("Replay?", yes=yes)
     job = run_job(instance, api.EVENTS_REPLAY, request)
     context.exit(exit_status(job))
 

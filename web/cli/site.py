@@ -13,6 +13,7 @@ from core.monitoring.notify.texts import clean
 from core.monitoring.site_list import SiteSort, SiteState
 from core.store.job_sites import BulkOutcome
 from web.cli import site_add
+from web.cli.confirmation import confirm, yes_option
 from web.cli.doctor import describe, has_failed, mark
 from web.cli.instance import instance_options
 from web.cli.json_output import json_option, print_json
@@ -318,14 +319,11 @@ def cancelled_pages(site: str, keep_days: int, instance: Instance) -> None:
 
 @site.command("remove")
 @click.argument("site")
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@yes_option
 @instance_options
 def remove(site: str, yes: bool, instance: Instance) -> None:
     """Disconnect SITE (its address or ID). Its posts stay as they are."""
-    if not yes:
-        click.confirm(
-            f"Disconnect {site}, and delete its secrets and what is known of its posts?", abort=True
-        )
+    confirm(f"Disconnect {site}, and delete its secrets and what is known of its posts?", yes=yes)
     removed = instance.call(api.SITE_REMOVE, api.SiteRequest(site=site))
     echo(f"Disconnected {removed.url}. Its posts stay as they are.")
     if removed.problem:

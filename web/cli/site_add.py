@@ -17,6 +17,7 @@ from core.sites.pairing import PairingState
 from core.store.db import private_files
 from core.store.sites.pairings import MOST_USES
 from core.wordpress.homes import is_local, is_same_home
+from web.cli.confirmation import ask, yes_option
 from web.cli.instance import DEFAULT_URL, instance_options
 from web.cli.output import counted, echo
 from web.cli.times import to_minutes
@@ -83,7 +84,7 @@ def add(
 
 @click.command()
 @click.argument("site", default="")
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@yes_option
 @instance_options
 def confirm(site: str, *, yes: bool, instance: Instance) -> None:
     """Connect a site that waits for a confirmation.
@@ -108,7 +109,7 @@ def confirm(site: str, *, yes: bool, instance: Instance) -> None:
 
 @click.command()
 @click.argument("site", default="")
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@yes_option
 @instance_options
 def allow(site: str, *, yes: bool, instance: Instance) -> None:
     """Allow private addresses of sites.
@@ -127,7 +128,7 @@ def allow(site: str, *, yes: bool, instance: Instance) -> None:
     has_changed = False
     for one in asked:
         echo(f"{one.home} is inside a network: {', '.join(one.addresses)}")
-        if yes or click.confirm("Allow this? Only if your WordPress is there", abort=False):
+        if yes or ask("Allow this? Only if your WordPress is there"):
             request = api.AllowAddresses(id=one.id, addresses=one.addresses)
             if instance.call(api.SITE_ALLOW, request):
                 echo("Allowed, and called.")
@@ -223,7 +224,7 @@ class _Watch:
             password = click.prompt("Password (web server)", hide_input=True)
             given = api.ServerPassword(pairing=one.id, username=username, password=password)
             self.instance.call(api.SITE_SERVER_PASSWORD, given)
-        elif self.is_sure or click.confirm(clean(f"Connect “{one.name}” at {one.home}?")):
+        elif self.is_sure or ask(clean(f"Connect “{one.name}” at {one.home}?")):
             connected = self.instance.call(api.SITE_CONFIRM, api.PairingRequest(pairing=one.id))
             self._shown[one.id] = PairingState.CONNECTED, ""
             self._print_connected(connected)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from core.store.auth.users import Role
+from web.cli.confirmation import confirm, yes_option
 from web.cli.instance import DEFAULT_URL, instance_options, public_url_option
 from web.cli.json_output import json_option, print_json
 from web.cli.output import counted, echo
@@ -67,12 +68,11 @@ def list_(as_json: bool, instance: Instance) -> None:
 
 @user.command("remove")
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@yes_option
 @instance_options
 def remove(name: str, yes: bool, instance: Instance) -> None:
     """Remove the user NAME, and sign them out everywhere."""
-    if not yes:
-        click.confirm(f"Remove {name}?", abort=True)
+    confirm(f"Remove {name}?", yes=yes)
     instance.call(api.USER_REMOVE, api.UserRequest(name=name))
     echo(f"Removed {name}.")
 
@@ -162,7 +162,7 @@ def sign_out(name: str, session: str | None, instance: Instance) -> None:
 
 @user.command("remove-two-factor")
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@yes_option
 @instance_options
 def remove_two_factor(name: str, yes: bool, instance: Instance) -> None:
     """Remove the two-factor authentication of NAME.
@@ -170,8 +170,7 @@ def remove_two_factor(name: str, yes: bool, instance: Instance) -> None:
     For somebody who has lost the app and the recovery codes. Their password alone then signs them in, and they can
     set it up again.
     """
-    if not yes:
-        click.confirm(f"Remove the two-factor authentication of {name}?", abort=True)
+    confirm(f"Remove the two-factor authentication of {name}?", yes=yes)
     instance.call(api.USER_REMOVE_TWO_FACTOR, api.UserRequest(name=name))
     echo(f"Removed the two-factor authentication of {name}.")
 
