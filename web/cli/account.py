@@ -11,6 +11,7 @@ from core.monitoring.notify.texts import clean
 from core.zoom.oauth import OAUTH_URL
 from core.zoom.rate_limit import Plan
 from web.cli import times
+from web.cli.confirmation import confirm, yes_option
 from web.cli.instance import instance_options
 from web.cli.json_output import json_option, print_json
 from web.cli.output import counted, echo
@@ -140,9 +141,14 @@ def list_(as_json: bool, instance: Instance) -> None:
 
 @account.command("remove")
 @click.argument("account")
+@yes_option
 @instance_options
-def remove(account: str, instance: Instance) -> None:
+def remove(account: str, yes: bool, instance: Instance) -> None:
     """Remove the credentials of ACCOUNT (its ID or name). Its meetings and their pages stay."""
+    confirm(
+        f"Remove the credentials of {account}? It can no longer be imported or reconciled; its meetings and their pages stay.",
+        yes=yes,
+    )
     removed = instance.call(api.ACCOUNT_REMOVE, api.AccountRequest(account=account))
     echo(f"Removed the credentials of {removed.name}. Its meetings and their pages stay.")
 

@@ -12,6 +12,7 @@ from core.monitoring.notify.settings import Security
 from core.monitoring.notify.texts import clean
 from core.store.alerts.channels import ChannelKind
 from core.store.alerts.open_alerts import Handling
+from web.cli.confirmation import confirm, yes_option
 from web.cli.instance import instance_options
 from web.cli.json_output import json_option, print_json
 from web.cli.output import echo
@@ -172,9 +173,11 @@ def resume(name: str, instance: Instance) -> None:
 
 @alerts.command("remove")
 @click.argument("name")
+@yes_option
 @instance_options
-def remove(name: str, instance: Instance) -> None:
+def remove(name: str, yes: bool, instance: Instance) -> None:
     """Remove the channel NAME, with its deliveries."""
+    confirm(f"Remove the channel {name}? Messages that wait are dropped.", yes=yes)
     removed = instance.call(api.ALERT_REMOVE, api.AlertChannelRequest(name=name))
     echo(f"Channel {removed.name} removed")
 

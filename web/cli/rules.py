@@ -9,6 +9,7 @@ import click
 
 from core.monitoring.notify.texts import clean
 from web.cli import progress
+from web.cli.confirmation import confirm, yes_option
 from web.cli.instance import instance_options
 from web.cli.json_output import json_option, print_json
 from web.cli.output import counted, echo
@@ -89,9 +90,11 @@ def save(context: click.Context, name: str, site: str, as_json: bool, instance: 
 
 @rules.command()
 @click.argument("name")
+@yes_option
 @instance_options
-def remove(name: str, instance: Instance) -> None:
+def remove(name: str, yes: bool, instance: Instance) -> None:
     """Remove the template NAME. Sites that follow it keep their rules."""
+    confirm(f"Remove the template {name}? Sites that follow it keep their rules.", yes=yes)
     removed = instance.call(api.RULES_REMOVE, api.RulesRequest(name=name))
     echo(clean(f"Removed the template {removed.name}. Sites that followed it keep their rules."))
 

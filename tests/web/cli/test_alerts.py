@@ -70,7 +70,7 @@ class TestChannels:
         assert run("alerts", "pause", "hook").out == "Channel hook paused\n"
         assert "  paused" in run("alerts", "list").out
         assert run("alerts", "resume", "HOOK").out == "Channel hook resumed\n"
-        assert run("alerts", "remove", "hook").out == "Channel hook removed\n"
+        assert run("alerts", "remove", "hook", "--yes").out == "Channel hook removed\n"
         assert "No channel" in run("alerts", "list").out
         gone = run("alerts", "pause", "hook")
         assert (gone.status, "no channel named “hook”" in gone.err) == (1, True)

@@ -30,3 +30,21 @@ class TestConfirm:
 
         monkeypatch.setattr(sys, "stdin", Terminal())
         assert run(*REMOVE_USER).status == 130
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            ("account", "remove", "acc"),
+            ("alerts", "remove", "hook"),
+            ("rules", "remove", "schools"),
+            ("site", "remove", "s1"),
+            REMOVE_USER,
+        ],
+        ids=" ".join,
+    )
+    def test_comes_before_a_removal(
+        self, run: Run, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
+        ran = run(*command)
+        assert (ran.status, command[-1] in ran.out) == (130, True)

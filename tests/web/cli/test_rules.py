@@ -26,7 +26,7 @@ class TestRules:
         assert run("rules", "copy", "s1", "--all").status == 0, "to no other"
         assert run("rules", "unfollow", "s1").status == 0
         assert "follows" not in run("rules", "show", "s1").out
-        assert run("rules", "remove", "schools").out.startswith("Removed the template Schools.")
+        assert run("rules", "remove", "schools", "--yes").out.startswith("Removed the template Schools.")
         neither = run("rules", "show", "Schools")
         assert (neither.status, "no template “Schools”, and no such site" in neither.err) == (1, True)
         nowhere = run("rules", "follow", "Schools", "s1")
