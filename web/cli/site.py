@@ -50,6 +50,7 @@ def secret_token(site: str, instance: Instance) -> None:
     The token is read from ZOOMBRIDGE_SECRET_TOKEN, prompted for, or read from standard input: zoombridge site
     secret-token SITE < secret-token.txt
     """
+    instance.call(api.SITE_SHOW, api.SiteRequest(site=site))  # there is such a site
     given = read_secret_token("Secret token (Zoom App Marketplace: your app > Features > Access, or Feature)")
     request = api.SecretToken(site=site, secret_token=given)
     saved = instance.call(api.SITE_SECRET_TOKEN, request)

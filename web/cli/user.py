@@ -85,6 +85,7 @@ def password(name: str, instance: Instance) -> None:
 
     The password is prompted for, or read from standard input: zoombridge user password anna < password.txt
     """
+    instance.call(api.USER_SESSIONS, api.UserRequest(name=name))  # there is such a user
     instance.call(api.USER_PASSWORD, api.SetPassword(name=name, password=_password()))
     echo(f"Changed the password of {name}.")
 

@@ -176,9 +176,9 @@ class TestSecretToken:
         assert run("site", "secret-token", "s1", "--secret-token", "another").status == 2
 
     def test_knows_no_other_site(self, run: Run, with_site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("ZOOMBRIDGE_SECRET_TOKEN", "x")
+        monkeypatch.setattr("sys.stdin", io.StringIO())
         ran = run("site", "secret-token", "nowhere")
-        assert (ran.status, ran.err.startswith("Error: No site")) == (1, True)
+        assert (ran.status, ran.err.startswith("Error: No site")) == (1, True), "before it asks"
 
 
 class TestList:

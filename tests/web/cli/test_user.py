@@ -112,7 +112,8 @@ class TestOthers:
     def test_password(self, typed: Run) -> None:
         assert typed(ANOTHER, "user", "password", "luke").out == "Changed the password of luke.\n"
         assert typed("short", "user", "password", "luke").status == 1
-        assert "no user" in typed(ANOTHER, "user", "password", "nobody").err
+        for piped in (ANOTHER, ""):
+            assert "no user" in typed(piped, "user", "password", "nobody").err, "before it asks"
 
     def test_email(self, run: Run) -> None:
         assert run("user", "email", "luke", "luke@example.org").out == "Saved the e-mail address of luke.\n"
