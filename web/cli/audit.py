@@ -111,7 +111,8 @@ def audit(
     for number, line in enumerate(lines, 1):  # noqa: B007 - counted
         echo(line)
     if not number and not as_json:
-        echo("No entry matches.", err=True)
+        is_filtered = any((action, who, site, since, until, before))
+        echo("No entry matches." if is_filtered else "There are no entries yet.", err=True)
     sys.stdout.flush()
 
 

@@ -92,9 +92,8 @@ def list_(
     instance: Instance,
 ) -> None:
     """List the events in the log, newest first."""
-    request = api.ListEvents(
-        filter=_filter(name, outcome, number, site, since, until), limit=limit, before=_parse_position(before)
-    )
+    wanted = _filter(name, outcome, number, site, since, until)
+    request = api.ListEvents(filter=wanted, limit=limit, before=_parse_position(before))
     found = instance.call(api.EVENTS_LIST, request)
     if as_json:
         print_json(*found.events)
@@ -108,7 +107,8 @@ def list_(
         at, event_id = found.next
         echo(f"There may be more: --before {at}.{event_id}", err=True)
     elif not found.events:
-        echo("No event matches.", err=True)
+        is_filtered = wanted != api.EventQuery() or before is not None
+        echo("No event matches." if is_filtered else "There are no events yet.", err=True)
 
 
 @events.command()
