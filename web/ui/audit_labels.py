@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from core.monitoring.alerts import AlertKind
 from core.store.audit import Action, ActorKind
 from web.ui.job_labels import JOB_LABELS
 
@@ -168,10 +169,37 @@ _VALUES = {
 }
 
 
+# By the kind of an alert: as an alert says it, without its numbers and reasons.
+_ALERTS: dict[str, str] = {
+    AlertKind.FAILED_EVENTS: _("Events that the bridge could not process"),
+    AlertKind.UNREADABLE_EVENTS: _("Authentic requests that could not be read as events"),
+    AlertKind.DISK: _("The disk that holds the database is nearly full"),
+    AlertKind.ACCOUNT: _("A Zoom account cannot be read"),
+    AlertKind.SITE: _("The site cannot be updated"),
+    AlertKind.CHECK: _("A check of the site found a fault"),
+    AlertKind.NO_SECRET: _("No secret token is saved for the site"),
+    AlertKind.TOO_LARGE: _("Events that were too large, and are lost"),
+    AlertKind.UNVERIFIED_LARGE: _("Refused events that are too large for the quarantine"),
+    AlertKind.QUARANTINE: _("Events in quarantine"),
+    AlertKind.CLOCK: _("The clock of the bridge's machine differs from Zoom's"),
+    AlertKind.HELD_PAGES: _("Pages held back instead of being moved to the trash"),
+    AlertKind.GRANT_REQUESTS: _("Events that wait until their Zoom account is granted to the site"),
+    AlertKind.FAILING: _("Pages that cannot be updated"),
+    AlertKind.NOT_VALIDATED: _("Zoom has not validated the endpoint yet"),
+    AlertKind.OVERDUE: _("Zoom's validation of the endpoint is overdue"),
+    AlertKind.NO_EVENT: _("Zoom has validated the endpoint, but no event has arrived yet"),
+    AlertKind.QUIET: _("No event has arrived for longer than usual"),
+    AlertKind.BEHIND: _("Page updates that have been pending for long"),
+}
+
+
 def subject(entry: AuditEntry, words: NullTranslations) -> str:
-    """Return what an entry is about: a name as it was given, or the kind of a secret in words."""
-    is_kind = entry.action in (Action.SECRET_ADDED, Action.SECRET_REMOVED)
-    return _text(entry.subject, words) if is_kind and entry.subject else entry.subject
+    """Return what an entry is about: a name as it was given; the kind of a secret or an alert in words."""
+    if entry.action in (Action.SECRET_ADDED, Action.SECRET_REMOVED) and entry.subject:
+        return _text(entry.subject, words)
+    if entry.action in (Action.ALERT_ACKNOWLEDGED, Action.ALERT_SNOOZED, Action.ALERT_REOPENED):
+        return words.gettext(_ALERTS[entry.subject]) if entry.subject in _ALERTS else entry.subject
+    return entry.subject
 
 
 def details(detail: Mapping[str, Any], words: NullTranslations) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from core.model.identity import own_account_id
+from core.monitoring.alerts import AlertKind
 from core.store import audit
 from core.store.audit import Action, Actor, ActorKind, AuditEntry, AuditFilter
 from core.store.auth.one_time_links import Purpose
@@ -320,3 +321,15 @@ def test_the_command_line_is_translated() -> None:
 def test_the_kind_of_a_secret_is_translated_and_a_name_is_not(action: Action, shown: str) -> None:
     entry = AuditEntry(1, 0, action, Actor(ActorKind.USER, "anna"), None, "", "secret token")
     assert subject(entry, translations("de")) == shown
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_each_kind_of_an_alert_has_words(language: str) -> None:
+    shown = {
+        subject(AuditEntry(1, 0, action, Actor(ActorKind.USER), None, "", kind), translations(language))
+        for action in (Action.ALERT_ACKNOWLEDGED, Action.ALERT_SNOOZED, Action.ALERT_REOPENED)
+        for kind in AlertKind
+    }
+    assert len(shown) == len(AlertKind)
+    assert not shown & {*AlertKind}
+    assert ("Events in quarantine" in shown) == (language == "en")
