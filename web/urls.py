@@ -22,7 +22,7 @@ from web.pages.address_offer import AddressOfferHandler
 from web.pages.alerts import AlertsHandler, HandleAlertHandler
 from web.pages.audit import AuditHandler
 from web.pages.bridge_link import BridgeLinkHandler
-from web.pages.event import EventHandler, QuarantinedRequestHandler, ReplayHandler
+from web.pages.event import EventHandler, QuarantinedRequestHandler
 from web.pages.events import DismissHandler, EventsHandler, FindEventsHandler
 from web.pages.grants import GrantsHandler
 from web.pages.held_pages import HeldPagesHandler
@@ -30,6 +30,7 @@ from web.pages.jobs import JobHandler, JobsHandler
 from web.pages.meeting import MeetingHandler
 from web.pages.meetings import FindMeetingsHandler, MeetingsHandler
 from web.pages.overview import OverviewHandler
+from web.pages.replay import ReplayHandler
 from web.pages.settings import (
     RetentionHandler,
     SecretsHandler,

@@ -1,4 +1,4 @@
-"""The pages of one event, of one quarantined request, and of a replay before it starts."""
+"""The pages of one event and of one quarantined request."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tornado.web import Finish
 
-from core.errors import TooManyJobsError, UnknownEventError
+from core.errors import UnknownEventError
 from core.model.diff import field_diffs
 from core.monitoring.event_detail import (
     InspectedEvent,
@@ -17,14 +17,12 @@ from core.monitoring.event_detail import (
     inspect,
     inspect_refusal,
 )
-from core.pipeline import replay
-from core.store.db import clock as store_clock
 from core.store.events.delivery import DeliveryStatus
 from core.store.events.log import Outcome
 from core.store.meetings import meetings
 from core.store.sites import sites
 from core.zoom import masking
-from web.pages.events import PARAMETERS, QUARANTINED, EventQuery, parse_query
+from web.pages.events import QUARANTINED
 from web.pages.page import PageHandler
 from web.ui.change_labels import label_changes
 
@@ -34,11 +32,9 @@ if TYPE_CHECKING:
     from babel.support import NullTranslations
 
     from core.bridge import Bridge
-    from core.pipeline.replay import ReplayPreview
     from core.store.events.delivery import SiteDelivery
     from core.store.events.quarantine import QuarantinedRequest
     from core.store.events.search import EventSummary
-    from core.store.jobs import Job
     from core.store.posts.attempts import Attempt
     from web.ui.change_labels import ChangeLabel
 
@@ -75,18 +71,6 @@ class QuarantinedRequestView:
     refusal: QuarantinedRequest
     headers: dict[str, str]
     body: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayView:
-    """A replay before it starts. `problem`: why it was not started; `fields` are the hidden fields of the form."""
-
-    preview: ReplayPreview
-    query: EventQuery
-    event_id: int | None
-    parameters: dict[str, str]
-    fields: dict[str, str]
-    problem: str
 
 
 class EventHandler(PageHandler):
@@ -143,59 +127,6 @@ class QuarantinedRequestHandler(PageHandler):
         self.show("pages/quarantined-request.jinja", view)
 
 
-class ReplayHandler(PageHandler):
-    """`GET /events/replay` previews a replay; `POST` starts it."""
-
-    path = "/events"
-
-    async def get(self) -> None:
-        await self._show({name: self.get_query_argument(name, "") for name in (*PARAMETERS, "id")})
-
-    async def post(self) -> None:
-        """Start the job, and redirect to its page."""
-        values = {name: self.get_body_argument(name, "") for name in (*PARAMETERS, "id")}
-        requested = parse_query(values, of_site=self.site_id)
-        if requested.errors:
-            await self._show(values)
-            return
-        try:
-            job = await self.blocking(
-                partial(
-                    _enqueue, self.bridge, requested, _id(values), of_site=self.site_id, name=self.viewer.name
-                )
-            )
-        except TooManyJobsError as error:
-            await self._show(values, problem=str(error))
-        except UnknownEventError:
-            self.go("/events", gone="yes")
-        else:
-            self.go(f"/jobs/{job.id}")
-
-    async def _show(self, values: dict[str, str], *, problem: str = "") -> None:
-        requested = parse_query(values, of_site=self.site_id)
-        if requested.errors:
-            self.go(
-                "/events", **{name: value for name, value in values.items() if name in PARAMETERS and value}
-            )
-            return
-        event_id = _id(values)
-        try:
-            preview = await self.blocking(partial(_preview, self.bridge, requested, event_id))
-        except UnknownEventError:
-            self.go("/events", gone="yes")
-            return
-        query = requested.query(of_site=self.site_id)
-        view = ReplayView(
-            preview=preview,
-            query=requested,
-            event_id=event_id,
-            parameters=query,
-            fields={"id": str(event_id)} if event_id is not None else query,
-            problem=problem,
-        )
-        self.show("pages/replay.jinja", view, status=422 if problem else 200)
-
-
 def event_view(
     found: InspectedEvent,
     topic: str,
@@ -229,11 +160,6 @@ def event_view(
     )
 
 
-def _id(values: dict[str, str]) -> int | None:
-    text = values.get("id", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None  # noqa: PLR2004 (digits)
-
-
 def _inspected(bridge: Bridge, event_id: int, *, site_id: str | None) -> tuple[InspectedEvent, str, str]:
     """Load an event, the topic of its meeting, and the name of the site at whose endpoint it was received."""
     found = inspect(bridge.store, event_id, site_id=site_id)
@@ -245,27 +171,3 @@ def _inspected(bridge: Bridge, event_id: int, *, site_id: str | None) -> tuple[I
         names = {site.id: site.name for site in sites.list_all(connection, bridge.store.sealer)}
     shown = line.site_id is not None and site_id in (None, line.site_id)
     return found, topic, names.get(line.site_id or "", "") if shown else ""
-
-
-def _preview(bridge: Bridge, requested: EventQuery, event_id: int | None) -> ReplayPreview:
-    with bridge.store.reading() as connection:
-        return replay.preview(
-            connection, wanted=requested.wanted, event_id=event_id, refused=requested.refused
-        )
-
-
-def _enqueue(
-    bridge: Bridge, requested: EventQuery, event_id: int | None, *, of_site: str | None, name: str
-) -> Job:
-    _preview(bridge, requested, event_id)  # raises if a single event may not be seen
-    with bridge.store.reading() as connection:
-        now = store_clock.now(connection)
-    return replay.enqueue_replay(
-        bridge.job_runner,
-        wanted=requested.wanted,
-        event_id=event_id,
-        refused=requested.refused,
-        now=now,
-        site_id=of_site,
-        requested_by=name,
-    )
