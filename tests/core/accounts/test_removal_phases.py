@@ -176,7 +176,7 @@ class TestLimits:
 
 class TestSeveralRuns:
     def test_count_together(self, world: World, few: Callable[[int], list[int]]) -> None:
-        numbers = few(12)
+        numbers = few(6)
         lose(world, numbers[:2])
         reconcile(world)
         lose(world, numbers[2:4])
@@ -185,7 +185,7 @@ class TestSeveralRuns:
         assert held(world) == numbers[2:4]
 
     def test_of_different_kinds_count_together(self, world: World, few: Callable[[int], list[int]]) -> None:
-        numbers = few(12)
+        numbers = few(6)
         lose(world, numbers[:2])
         reconcile(world)
         lose(world, numbers[2:3])
@@ -195,7 +195,7 @@ class TestSeveralRuns:
         assert held(world) == numbers[2:3]
 
     def test_a_day_later_they_do_not(self, world: World, few: Callable[[int], list[int]]) -> None:
-        numbers = few(12)
+        numbers = few(6)
         lose(world, numbers[:2])
         reconcile(world)
         world.ahead(DAY + 60)
@@ -204,7 +204,7 @@ class TestSeveralRuns:
         assert gone(world, numbers) == numbers[:4]
 
     def test_what_is_held_counts(self, world: World, few: Callable[[int], list[int]]) -> None:
-        numbers = few(12)
+        numbers = few(6)
         lose(world, numbers[:3])
         reconcile(world)
         lose(world, numbers[3:4])
@@ -215,7 +215,7 @@ class TestSeveralRuns:
     def test_what_zoom_has_again_is_not_held_any_more(
         self, world: World, few: Callable[[int], list[int]]
     ) -> None:
-        numbers = few(12)
+        numbers = few(6)
         lose(world, numbers[:3])
         reconcile(world)
         for number in numbers[:2]:
@@ -226,7 +226,7 @@ class TestSeveralRuns:
         assert gone(world, numbers) == []
 
     def test_a_half_finished_run_removes_nothing(self, world: World, few: Callable[[int], list[int]]) -> None:
-        numbers = few(12)
+        numbers = few(6)
         lose(world, numbers[:2])
         enqueued = world.enqueue(reconcile_job.KIND)
         while (job := world.run_steps(enqueued, most=1)).cursor is None or job.cursor["phase"] != "removals":
@@ -239,7 +239,7 @@ class TestSeveralRuns:
     def test_what_came_back_before_the_end_of_the_run_stays(
         self, world: World, few: Callable[[int], list[int]]
     ) -> None:
-        numbers = few(12)
+        numbers = few(6)
         lose(world, numbers[:2])
         enqueued = world.enqueue(reconcile_job.KIND)
         while (job := world.run_steps(enqueued, most=1)).cursor is None or job.cursor["phase"] != "removals":
@@ -568,7 +568,7 @@ class TestDecision:
     def test_approved_ones_do_not_count_against_later_runs(
         self, world: World, few: Callable[[int], list[int]]
     ) -> None:
-        numbers = few(12)
+        numbers = few(8)
         lose(world, numbers[:4])
         reconcile(world)
         decide(world, RemovalState.APPROVED)

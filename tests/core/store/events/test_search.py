@@ -125,14 +125,14 @@ class TestPage:
             EventFilter(number=1, event=NAMES[0], outcome=Outcome.APPLIED),
         ]:
             expected = [line for line in lines if matches(line, wanted)]
-            forth = [page(full, wanted, 7)]
+            forth = [page(full, wanted, 20)]
             while forth[-1].more_older:
-                forth.append(page(full, wanted, 7, before=forth[-1].events[-1].key))
+                forth.append(page(full, wanted, 20, before=forth[-1].events[-1].key))
             assert [line for one in forth for line in one.events] == expected
             assert all(one.more_newer for one in forth[1:])
             back = [forth[-1]]
             while back[-1].more_newer:
-                back.append(page(full, wanted, 7, after=back[-1].events[0].key))
+                back.append(page(full, wanted, 20, after=back[-1].events[0].key))
             assert [line for one in reversed(back) for line in one.events] == expected
 
     def test_stays_the_same_while_new_events_arrive(self, full: Store) -> None:
