@@ -58,12 +58,12 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Rebased:
-    """A meeting's new base, the recorded instances that it or a later event names, and the outcomes of its events by id."""
+    """A meeting's new base, the recorded instances that it or a later event names, and its events: see `log.outcomes_of`."""
 
     key: tuple[str, int]
     base: Meeting
     instances: set[str]
-    outcomes: Mapping[int, str]
+    outcomes: Mapping[int, tuple[int, str]]
 
 
 @dataclass(slots=True)
@@ -246,14 +246,18 @@ class Retention:
     def _rebase(self, connection: Connection, *, rebased: Sequence[_Rebased]) -> int:
         """Save the new bases of meetings, and drop the events in them; return their number.
 
-        A meeting whose events have changed since it was folded keeps its own for now.
+        A meeting keeps its own for now where an event changed since it was folded that belongs into the base. Later events
+        may come all the time, as registrations do; one of them may name an instance.
         """
         dropped = 0
         recording_files.lock_accounts(connection, [one.key[0] for one in rebased])
         for one in rebased:
-            if log.outcomes_of(connection, *one.key) == one.outcomes:
-                meetings.save_base(connection, self.store.sealer, one.base)
-                dropped += log.drop_folded(connection, *one.key, one.base.last)
+            changed = log.outcomes_of(connection, *one.key).items() ^ one.outcomes.items()
+            if any(at <= one.base.last.at for _, (at, _) in changed):
+                continue
+            meetings.save_base(connection, self.store.sealer, one.base)
+            dropped += log.drop_folded(connection, *one.key, one.base.last)
+            if not changed:
                 recording_files.delete_instances_except(connection, *one.key, one.instances)
         event_redaction.rewind(connection)
         return dropped

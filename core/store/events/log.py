@@ -220,12 +220,12 @@ def pending_ids(connection: Connection, account_id: str, number: int) -> list[in
     return list(connection.scalars(select(events.c.id).where(meeting)))
 
 
-def outcomes_of(connection: Connection, account_id: str, number: int) -> dict[int, str]:
-    """Return the outcomes of the pending and applied events of a meeting, by id."""
+def outcomes_of(connection: Connection, account_id: str, number: int) -> dict[int, tuple[int, str]]:
+    """Return times and outcomes of the pending and applied events of a meeting, by id."""
     meeting = events.c.account_id == account_id, events.c.number == number
     is_acted_on = events.c.outcome.in_([Outcome.PENDING, Outcome.APPLIED])
-    rows = connection.execute(select(events.c.id, events.c.outcome).where(*meeting, is_acted_on))
-    return {row.id: row.outcome for row in rows}
+    rows = connection.execute(select(events.c.id, events.c.at, events.c.outcome).where(*meeting, is_acted_on))
+    return {row.id: (row.at, row.outcome) for row in rows}
 
 
 def mark_failed(connection: Connection, ids: Iterable[int], *, reason: str) -> None:
