@@ -119,9 +119,10 @@ class JobScheduler:
 def _recent_backfills(connection: Connection, *, now: int) -> defaultdict[str, list[Job]]:
     """Return the backfills of the last hour by account, the newest first."""
     found: defaultdict[str, list[Job]] = defaultdict(list)
-    for job in jobs.latest(connection, _MOST_RECENT, kind=backfill_job.KIND):
+    since = now - _SETTLE_MILLISECONDS
+    for job in jobs.latest(connection, _MOST_RECENT, kind=backfill_job.KIND, since=since):
         of_account = found[job.arguments["account"]]
-        if now - job.created_at < _SETTLE_MILLISECONDS and len(of_account) < _MOST_JOBS:
+        if len(of_account) < _MOST_JOBS:
             of_account.append(job)
     return found
 

@@ -123,10 +123,17 @@ def load(connection: Connection, job_id: int, *, site_id: str | None = None) -> 
 
 
 def latest(
-    connection: Connection, limit: int, *, kind: str | None = None, site_id: str | None = None
+    connection: Connection,
+    limit: int,
+    *,
+    kind: str | None = None,
+    site_id: str | None = None,
+    since: int | None = None,
 ) -> list[Job]:
-    """Return the latest jobs, newest first."""
+    """Return the latest jobs, newest first; with `since` (Unix milliseconds, UTC), those that were enqueued after it."""
     query = select(*_COLUMNS).order_by(jobs.c.id.desc()).limit(limit)
+    if since is not None:
+        query = query.where(jobs.c.created_at > since)
     if kind is not None:
         query = query.where(jobs.c.kind == kind)
     if site_id is not None:
