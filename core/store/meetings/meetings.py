@@ -72,9 +72,12 @@ def save(connection: Connection, sealer: Sealer, meeting: Meeting, *, seen: int,
 def topics(
     connection: Connection, sealer: Sealer, named: Sequence[tuple[str, int]]
 ) -> dict[tuple[str, int], str]:
-    """Return the topics of meetings, by account and number. Unknown meetings and empty topics are left out."""
+    """Return the topics of meetings for lists, by account and number: without web addresses and passcodes.
+
+    Unknown meetings and empty topics are left out.
+    """
     rows = connection.execute(select(meetings).where(of_meetings(meetings, named)))
-    told = {(row.account_id, row.number): from_row(row, sealer).topic for row in rows}
+    told = {(row.account_id, row.number): from_row(row, sealer).listed_topic for row in rows}
     return {name: topic for name, topic in told.items() if topic}
 
 

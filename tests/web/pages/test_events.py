@@ -279,8 +279,15 @@ class TestEvent:
         assert "ThePasscode" not in words(watcher.get("/events/1"))
         with full.reading() as connection:
             signature = log_events.load_request(connection, 1, full.sealer).headers["x-zm-signature"]
+        pasted = f"Choir, {LINK.replace('pwd', 'zak')} Secret12"
+        put(full, "meeting.updated", 7, id=CHOIR, topic=pasted)
+        FoldWorker(full).fold_pending()
         for one in (door, watcher):
             assert signature not in one.get("/events/1").body.decode()
+            for page in ("/events", "/events/1"):
+                shown = words(one.get(page))
+                assert "Choir," in shown, "the topic"
+                assert re.findall("zak=|Secret12", shown) == []
 
     def test_is_masked_in_a_thread_while_zoom_is_answered(
         self, stub: Door, full: Store, monkeypatch: pytest.MonkeyPatch
