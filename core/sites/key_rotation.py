@@ -105,6 +105,12 @@ def rotate(store: Store, site_id: str, *, session_token: str = "") -> bool:
     return _use_next(store, site, session_token)
 
 
+def end_access(connection: Connection, site_id: str, *, but: str = "") -> None:
+    """End links and sessions of a site whose key is another by now, except the session of the token `but`."""
+    sessions.end_of_site(connection, site_id, but=but)
+    one_time_links.cancel_of_site(connection, site_id)
+
+
 def _use_next(store: Store, site: Site, session_token: str) -> bool:
     """Have the plugin use the next key; where it does not have that one, the present key stays."""
     swapped = replace(site, key=site.next_key, next_key=site.key)
@@ -114,8 +120,7 @@ def _use_next(store: Store, site: Site, session_token: str) -> bool:
 
     def write(connection: Connection) -> None:
         if sites.save_keys(connection, site, key, "", store.sealer) and key != site.key:
-            sessions.end_of_site(connection, site.id, but=session_token)
-            one_time_links.cancel_of_site(connection, site.id)
+            end_access(connection, site.id, but=session_token)
 
     store.write(write)
     logger.info("key_rotated", site=site.id, renewed=key != site.key)

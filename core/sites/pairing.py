@@ -31,6 +31,7 @@ from core.sites import apply_rules
 from core.sites import call_back as calls
 from core.sites.address_approval import asked_of
 from core.sites.call_back import Callee
+from core.sites.key_rotation import end_access
 from core.sites.vczapi_versions import vczapi_findings
 from core.store import audit
 from core.store.audit import Action
@@ -452,6 +453,8 @@ def _save(
         known = _load_site(connection, store, site.id)
         rules.hold(connection, site.id)
         sites.save(connection, site, store.sealer)
+        if known is not None and known.key != site.key:
+            end_access(connection, site.id)  # somebody may have stolen the former key
         health.record(connection, site.id, findings, now=calls.now())
         if known is not None and known.extensions != site.extensions:
             apply_rules.adapt_to_plugins(connection, site.id, now=calls.now())

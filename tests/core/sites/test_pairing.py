@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from core.auth.service import AuthService
 from core.errors import (
     UnknownPairingError,
     ZoomBridgeError,
@@ -16,6 +17,7 @@ from core.pipeline import site_client
 from core.sites import apply_rules, pairing, pairing_codes
 from core.sites.pairing import PairingState
 from core.store import jobs
+from core.store.auth.one_time_links import Purpose
 from core.store.db import schema
 from core.store.db.engine import Store
 from core.store.sites import health, pairings, sites
@@ -311,6 +313,20 @@ class TestOneWordPressIsOneSite:
         assert (renewed.home, renewed.url, renewed.epoch) == (home, https, site.epoch + 1)
         assert renewed.key == again.key != site.key
         assert renewed.created_at == site.created_at
+
+    def test_ends_what_the_former_key_has_opened(self, store: Store) -> None:
+        """Whoever pairs a site again may do so because its key was stolen."""
+        auth = AuthService(store)
+        site = connect(store, Plugin())
+        session = auth.sign_in_by_link(Purpose.ENTER, auth.hold_link(auth.from_wordpress(site.id, "thief")))
+        link = auth.from_wordpress(site.id, "thief")
+        again = Plugin(keys=KeyPair(bytes(32)))
+        asked = again.ask(store, issue(store))
+        with again.answering():
+            assert auth.session(session) is not None
+            assert pairing.call_back(store, asked.id).state is PairingState.CONNECTED
+        assert auth.session(session) is None
+        assert auth.find_link(Purpose.SITE, link) is None
 
     @pytest.mark.parametrize("home", [HOME, f"{HOME}/choir"])
     def test_another_folder_of_the_same_host_does_not_answer_for_it(self, store: Store, home: str) -> None:
