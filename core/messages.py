@@ -922,6 +922,10 @@ MOVE_INVALID = _("The bridge does not understand this report of a move. Update t
 ALERT_FAILED_EVENTS = _(
     "Events that the bridge could not process: %(count)d. They are kept. Update the bridge, then replay them."
 )
+ALERT_PENDING_EVENTS = _(
+    "Pending events that are not being processed: %(count)d. They are kept; until then, pages are out of date. Restart the "
+    "bridge. If it persists, see its log."
+)
 ALERT_UNREADABLE_EVENTS = _(
     "Authentic requests that could not be read as events: %(count)d. They are kept. Update the bridge, then replay them."
 )

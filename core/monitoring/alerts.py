@@ -48,6 +48,7 @@ class AlertKind(StrEnum):
     """What an alert is about."""
 
     FAILED_EVENTS = "failed-events"  # events that could not be folded
+    PENDING_EVENTS = "pending-events"  # events that wait to be folded, and none of them is
     DISK = "disk"  # nearly full
     ACCOUNT = "account"  # Zoom's REST API denies access to the account; `message` is the reason
     SITE = "site"  # every request to the site fails; `message` is the reason
@@ -117,6 +118,9 @@ def alerts_of(
     now: int,
     failed_events: int = 0,
     more_failed: bool = False,
+    pending_events: int = 0,
+    more_pending: bool = False,
+    pending_since: int | None = None,
     unreadable_events: int = 0,
     more_unreadable: bool = False,
     disk: Disk | None = None,
@@ -124,12 +128,23 @@ def alerts_of(
 ) -> list[Alert]:
     """Return the alerts at `now` (Unix milliseconds, UTC), critical ones first.
 
-    `accounts` are the Zoom accounts that cannot be read: name and reason. `more_failed` and `more_unreadable` mark
-    `failed_events` and `unreadable_events` as lower bounds.
+    `accounts` are the Zoom accounts that cannot be read: name and reason. `pending_events` are given
+    only where they have not been folded for longer than `PATIENCE`, with the time since which that is so. `more_failed`,
+    `more_pending` and `more_unreadable` mark the numbers as lower bounds.
     """
     found = []
     if failed_events:
         found.append(Alert(AlertKind.FAILED_EVENTS, Severity.CRITICAL, count=failed_events, more=more_failed))
+    if pending_events:
+        found.append(
+            Alert(
+                AlertKind.PENDING_EVENTS,
+                Severity.CRITICAL,
+                count=pending_events,
+                since=pending_since,
+                more=more_pending,
+            )
+        )
     if unreadable_events:
         found.append(
             Alert(

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.monitoring import throughput as hourly
-from core.monitoring.alerts import Alert, Disk, Severity, alerts_of
+from core.monitoring.alerts import PATIENCE, Alert, Disk, Severity, alerts_of
 from core.store.alerts import open_alerts
 from core.store.db import clock as store_clock
 from core.store.events import search as event_search
+from core.store.events import stalled
 from core.store.events.log import Outcome
-from core.store.events.search import EventFilter
+from core.store.events.search import EventCount, EventFilter
 from core.store.events.stats import HOUR
 from core.store.sites import facts as site_facts
 
@@ -26,9 +27,8 @@ if TYPE_CHECKING:
     from core.monitoring.throughput import Throughput, WeekStats
     from core.store.alerts.open_alerts import OpenAlert
     from core.store.db.engine import Store
-    from core.store.events.search import EventCount
 
-_MOST_FAILED = 1000  # are counted
+_MOST_COUNTED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,19 +112,27 @@ class _Found:
     sites: list[SiteFacts]
     accounts: Mapping[str, Sequence[str]]
     failed: EventCount
+    pending: EventCount
+    pending_since: int | None
     not_read: EventCount
     unreadable: list[tuple[str, str]]
 
 
 def _read(connection: Connection, site_id: str | None) -> _Found:
+    pending, pending_since = EventCount(0, is_whole=True), stalled.since(connection, at_least=PATIENCE)
+    if pending_since is not None:
+        wanted = EventFilter(outcome=Outcome.PENDING, site_id=site_id)
+        pending = event_search.count(connection, wanted, most=_MOST_COUNTED)
     return _Found(
         site_facts.facts(connection, site_id=site_id),
         site_facts.accounts_of_sites(connection, site_id=site_id),
         event_search.count(
-            connection, EventFilter(outcome=Outcome.FAILED, site_id=site_id), most=_MOST_FAILED
+            connection, EventFilter(outcome=Outcome.FAILED, site_id=site_id), most=_MOST_COUNTED
         ),
+        pending,
+        pending_since,
         event_search.count(
-            connection, EventFilter(outcome=Outcome.UNREADABLE, site_id=site_id), most=_MOST_FAILED
+            connection, EventFilter(outcome=Outcome.UNREADABLE, site_id=site_id), most=_MOST_COUNTED
         ),
         site_facts.unreadable_accounts(connection, site_id=site_id),
     )
@@ -136,6 +144,9 @@ def _alerts(found: _Found, sites: Sequence[SiteFacts], *, now: int, disk: Disk |
         now=now,
         failed_events=found.failed.number,
         more_failed=not found.failed.is_whole,
+        pending_events=found.pending.number,
+        more_pending=not found.pending.is_whole,
+        pending_since=found.pending_since,
         unreadable_events=found.not_read.number,
         more_unreadable=not found.not_read.is_whole,
         disk=disk,

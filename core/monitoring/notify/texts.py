@@ -26,6 +26,7 @@ _MOST_NAMED = 3  # sites in a subject
 
 _TEXTS = {
     AlertKind.FAILED_EVENTS: messages.ALERT_FAILED_EVENTS,
+    AlertKind.PENDING_EVENTS: messages.ALERT_PENDING_EVENTS,
     AlertKind.UNREADABLE_EVENTS: messages.ALERT_UNREADABLE_EVENTS,
     AlertKind.DISK: messages.ALERT_DISK,
     AlertKind.ACCOUNT: messages.ALERT_ACCOUNT,

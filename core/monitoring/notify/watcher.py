@@ -19,6 +19,7 @@ from core.monitoring.throughput import Throughput
 from core.store.alerts import channels, deliveries, open_alerts
 from core.store.alerts.deliveries import MessageKind
 from core.store.db import clock as store_clock
+from core.store.events import stalled
 from core.store.sites import health
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class AlertWatcher:
     """Look at the alerts in a thread of its own; `on_queued` is called after messages were queued.
 
     Of several processes on one database each looks, and one queues what has changed. Without a `clock` the store's own is
-    used.
+    used. What all pages tell of events that stay pending comes from these looks, too: see `core.store.events.stalled`.
     """
 
     store: Store
@@ -77,6 +78,9 @@ class AlertWatcher:
             changes = self._changes(connection, week)
             digest_at = channels.first_digest(connection)
             now = self._now(connection)
+            is_to_note = stalled.is_to_note(connection)
+        if is_to_note:
+            self.store.write(lambda connection: stalled.note(connection, now=self._now(connection)))
         queued = 0
         if not changes.are_none:
             queued += self.store.write(partial(self._save, week=week))

@@ -37,6 +37,7 @@ _OFFERED_ADDRESSES = "offered_addresses"
 _MOST_OFFERED = 20
 _MOVED_TO, _MOVED_FROM = "moved_to", "moved_from"
 _READINESS_CHECKED_AT = "readiness_checked_at"
+_FIRST_PENDING = "first_pending_event"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,30 @@ def readiness_checked_at(connection: Connection) -> int:
 def save_readiness_check(connection: Connection) -> None:
     """Write the time, to find out whether the database can be written."""
     _save(connection, {_READINESS_CHECKED_AT: clock.now(connection)})
+
+
+@dataclass(frozen=True, slots=True)
+class FirstPending:
+    """The pending event that is to be folded next, and between which looks it was that (Unix ms, UTC)."""
+
+    id: int
+    since: int
+    seen_at: int
+
+
+def first_pending(connection: Connection) -> FirstPending | None:
+    """Return what was noted of the first pending event; None where nothing was pending at the last look."""
+    found = _all(connection, (_FIRST_PENDING,)).get(_FIRST_PENDING)
+    numbers = [_between(one, 0, 2**62, -1) for one in found] if isinstance(found, list) else []
+    return FirstPending(*numbers) if len(numbers) == 3 and min(numbers) >= 0 else None  # noqa: PLR2004 - its fields
+
+
+def save_first_pending(connection: Connection, noted: FirstPending | None) -> None:
+    """Save what was noted of the first pending event; None: nothing is pending."""
+    if noted is None:
+        connection.execute(delete(settings).where(settings.c.name == _FIRST_PENDING))
+    else:
+        _save(connection, {_FIRST_PENDING: [noted.id, noted.since, noted.seen_at]})
 
 
 def calendar_secret(connection: Connection) -> bytes | None:

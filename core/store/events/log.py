@@ -486,6 +486,19 @@ def replace_unreadable(connection: Connection, event_id: int, entry: Entry) -> b
     return True
 
 
+def first_pending(connection: Connection) -> int | None:
+    """Return the id of the event that is to be folded next; None if nothing is pending."""
+    # Not by the id itself: then the database would look through all events for the first that is pending.
+    first: int | None = connection.scalar(select(func.min(events.c.id + 0)).where(_IS_PENDING))
+    return first
+
+
+def is_pending(connection: Connection, event_id: int) -> bool:
+    """Return whether an event is pending."""
+    query = select(events.c.id).where(events.c.id == event_id, events.c.outcome == Outcome.PENDING)
+    return connection.execute(query).first() is not None
+
+
 def newest_pending(connection: Connection, account_id: str) -> int | None:
     """Return the id of an account's newest pending event; None if there is none."""
     newest: int | None = connection.scalar(select(func.max(events.c.id)).where(_is_pending(account_id)))

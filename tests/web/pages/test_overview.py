@@ -13,7 +13,7 @@ from core.monitoring.alerts import Disk
 from core.store.db.engine import Store
 from core.store.db.schema import events as events_table
 from core.store.db.schema import sites as sites_table
-from core.store.events import log, quarantine
+from core.store.events import log, quarantine, stalled
 from core.store.events.dismissal import Dismissible, dismiss
 from core.store.events.log import Outcome
 from core.store.events.request import Request
@@ -154,11 +154,15 @@ class TestTroubles:
         stand(well, 1, wanted=2, fault="refused", fault_message="Refused <i>.", behind_since=NOW)
         refuse(well, 7)
         came(well, 2, Outcome.FAILED)
+        came(well, 3, Outcome.PENDING)
+        for minutes in (0, 5, 10, 15, 16):
+            well.write(lambda connection, now=NOW + minutes * 60_000: stalled.note(connection, now=now))  # type: ignore[misc]
         answer = door.get("/")
         shown = words(answer)
         assert "1 page cannot be updated. Refused <i>." in shown
         assert "1 event has been quarantined since" in shown
         assert "could not process 2 events" in shown
+        assert "3 events are waiting to be processed, the next of them since" in shown
         assert door.path(link(answer, "View meetings")) == "/meetings?posts=failing&site=s1"
         assert door.path(link(answer, "View events")) == "/events?outcome=failed"
         assert door.path(link(answer, "View details")) == "/events?outcome=refused&site=s1"

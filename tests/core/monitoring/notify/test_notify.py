@@ -17,6 +17,7 @@ from core.monitoring.notify.deliverer import DELAYS, AlertDeliverer
 from core.monitoring.notify.watcher import WEEK, next_digest
 from core.monitoring.overview import gather
 from core.monitoring.throughput import Throughput
+from core.pipeline.fold_worker import FoldWorker
 from core.sites import health_check
 from core.store import audit
 from core.store.alerts import channels, deliveries, open_alerts
@@ -26,9 +27,11 @@ from core.store.alerts.open_alerts import Handling
 from core.store.audit import Action, AuditFilter
 from core.store.db import schema
 from core.store.db.engine import Store
+from core.store.events import log
 from core.store.sites import health, sites
 from core.store.sites.sites import Site
 from tests.core.conftest import connected
+from tests.core.events import event
 from tests.core.monitoring.notify.faults import (
     MINUTE,
     NOTHING_COUNTED,
@@ -37,6 +40,7 @@ from tests.core.monitoring.notify.faults import (
     set_plugin,
     well_site,
 )
+from tests.core.store.entries import entry
 
 
 @pytest.fixture
@@ -79,6 +83,18 @@ def test_an_untried_version_of_vczapi_is_found_and_told_to_nobody(bench: Bench) 
 
     assert "VCZAPI" in {fact.name for fact in found if not fact.well}
     assert bench.look() == []
+
+
+def test_events_that_are_not_folded_are_told_once_and_so_is_their_end(bench: Bench) -> None:
+    bench.check()
+    bench.store.write(lambda connection: log.append(connection, [entry(bench.store, event())]))
+    told = []
+    for _ in range(6):
+        told += bench.look()
+        bench.clock.now += 4 * MINUTE
+    assert told == [("ops", "alerts.critical", ["pending-events"])]
+    FoldWorker(bench.store, clock=bench.clock).fold_pending()
+    assert bench.look() == [("ops", "alerts.ended", ["pending-events"])]
 
 
 def kinds_of(alerts: Sequence[Alert]) -> list[str]:
