@@ -89,7 +89,7 @@ def forget_unseen(connection: Connection, account_id: str, since: int) -> None:
     Users with meetings stay, but are no longer scanned: rules name hosts by e-mail address, and a user missing from a
     list must not change what they match.
     """
-    # Not one query a user: each would look through all meetings of the account.
+    # Not one query a user, of which there may be very many.
     hosts = select(meetings.c.host_id).where(meetings.c.account_id == account_id)
     is_unseen = and_(zoom_users.c.account_id == account_id, zoom_users.c.seen_at < since)
     connection.execute(delete(zoom_users).where(is_unseen, zoom_users.c.host_id.not_in(hosts)))

@@ -333,6 +333,8 @@ meetings = Table(
     *_state(),
     Column("revision", BigInteger, nullable=False),
     Index(None, "account_id", "last_at"),  # to which something happened last: see posts.latest
+    # A host's, in the order in which they are read: without the number, SQLite looks through all of the account.
+    Index(None, "account_id", "host_id", "number"),
     # In the order of a list, and with all that it is filtered by, so that a search reads the index alone.
     Index(
         "ix_meetings_listed",

@@ -103,7 +103,7 @@ class TestConnected:
     def test_nobody_waits_to_write_while_the_meetings_of_users_are_looked_for(
         self, account: Account, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """It takes a quarter of a second where the account has 100,000, and a directory changes all users in a night."""
+        """They may be very many, and a directory changes all users in a night."""
         found: list[tuple[str, dict[int, list[int]]]] = []
         find = host_events.meetings_of_hosts
 

@@ -10,11 +10,12 @@ from sqlalchemy import event
 
 from core.store.accounts import meetings as account_meetings
 from core.store.accounts import users as zoom_users
-from core.store.events import recordings
+from core.store.events import host_events, recordings
 from core.store.meetings import meetings, search
 from core.store.meetings.search import MeetingKey
 from core.store.posts import status
-from tests.core.events import ACCOUNT
+from core.zoom import envelope as zoom_envelope
+from tests.core.events import ACCOUNT, raw
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +45,18 @@ def test_meetings_to_complete_are_looked_for_among_recent_ones(store: Store) -> 
     with store.reading() as connection, explained(connection) as plan:
         account_meetings.to_complete(connection, store.sealer, ACCOUNT, now=10**12, after=7, limit=1)
     assert any("ix_meetings_account_id_last_at" in step or "last_at>?" in step for step in plan), plan
+
+
+def test_meetings_of_a_user_are_looked_for_among_theirs(store: Store) -> None:
+    """Once for each user that an import or a reconciliation reads, and with each event about users."""
+    users = {"object": {"id": "anna"}, "old_object": {"id": "ben"}}
+    told = zoom_envelope.parse(raw({"event": "user.updated", "payload": {"account_id": ACCOUNT} | users}))
+    with store.reading() as connection, explained(connection) as plan:
+        account_meetings.of_host(connection, store.sealer, ACCOUNT, "anna", now=10**12, after=7, limit=1)
+        host_events.meetings_of_hosts(connection, [recordings.Batch(1, "d", ACCOUNT, 1, 1, told)])
+    used = "ix_meetings_account_id_host_id_number (account_id=? AND host_id=?"
+    assert len(plan) >= 2
+    assert all(used in step for step in plan if "SEARCH" in step or "SCAN" in step), plan
 
 
 def test_users_who_left_are_looked_for_at_once(store: Store) -> None:
