@@ -391,6 +391,7 @@ function zoombridge_sync_look_ahead( array $operations ): void {
  * @return array The result.
  */
 function zoombridge_sync_hello( array $message, array $operation ): array {
+	zoombridge_take_back_site( 100 );
 	$name  = zoombridge_sync_nonce_name( $message['t'], $message['n'] );
 	$asked = ( $operation['call'] ?? false ) ? array( 'bridge' => zoombridge_call_bridge() ) : array();
 	if ( isset( $operation['visit'] ) ) {

@@ -63,7 +63,12 @@ function zoombridge_sync_write_in_order( array $operation, int $epoch ): array {
  * @return array The post; see zoombridge_sync_read_rows().
  */
 function zoombridge_sync_target( array $operation ): array {
-	$row    = zoombridge_sync_post( $operation['post'] );
+	$row = zoombridge_sync_post( $operation['post'] );
+	if ( isset( $row['metas']['_zoombridge_handed_over'] ) ) {
+		// Neither the activation of the plugin nor a check of the bridge's has come to it.
+		zoombridge_on_rows( array( $row['ID'] ), 'zoombridge_take_back_row' );
+		$row = zoombridge_sync_post( $row['ID'] );
+	}
 	$number = $row['metas']['_meeting_zoom_meeting_id'] ?? '';
 	if ( $number !== $operation['number'] && ( '' !== $number || 'write' !== $operation['op'] ) ) {
 		$data = array( 'post' => $row['ID'] );

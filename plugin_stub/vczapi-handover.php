@@ -68,14 +68,19 @@ function zoombridge_hand_over_site(): void {
 /**
  * Takes back the posts of the current site that were handed over.
  *
+ * The bridge's checks call it, too: an activation has no time for all posts of a large site or network, and some ways
+ * to activate a plugin tell it nothing.
+ *
  * @since 0.3.0
  *
+ * @param int $most Optional. How many at most. Default all.
  * @return void
  */
-function zoombridge_take_back_site(): void {
+function zoombridge_take_back_site( int $most = PHP_INT_MAX ): void {
 	global $wpdb;
-	$query = "SELECT post_id FROM {$wpdb->postmeta} WHERE meta_key = '_zoombridge_handed_over'";
-	zoombridge_on_rows( $wpdb->get_col( $query ), 'zoombridge_take_back_row' ); // phpcs:ignore WordPress.DB
+	$query = "SELECT post_id FROM {$wpdb->postmeta} WHERE meta_key = '_zoombridge_handed_over' LIMIT %d";
+	$ids   = $wpdb->get_col( $wpdb->prepare( $query, $most ) ); // phpcs:ignore WordPress.DB
+	zoombridge_on_rows( $ids, 'zoombridge_take_back_row' );
 }
 
 /**
