@@ -166,7 +166,8 @@ _TOUCHING = """
 
 def assert_fits(page: Page) -> None:
     """Nothing has to be scrolled to the side, nothing in the page sticks out of it, and no controls touch."""
-    assert page.evaluate(_TOUCHING) == []
+    touching = page.evaluate(_TOUCHING)
+    assert touching == [], touching
     wide = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
     assert wide[0] <= wide[1]
     sticking_out = page.evaluate(

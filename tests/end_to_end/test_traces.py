@@ -402,7 +402,13 @@ class TestTraces:
         refused = next(line for line in logged if line["event"] == "events_not_acknowledged")
         (trace_id,) = refused["trace_ids"]
         chain = {line["event"]: line for line in logged if trace_id in line.get("trace_ids", ())}
-        assert list(chain) == ["events_not_acknowledged", "event_received", "events_folded", "post_mirrored"]
+        first, *stored, last = chain
+        # Which thread tells first what happened to a stored event is chance.
+        assert (first, sorted(stored), last) == (
+            "events_not_acknowledged",
+            ["event_received", "events_folded"],
+            "post_mirrored",
+        )
         received, written = chain["event_received"], chain["post_mirrored"]
         assert (received["zoom_event"], received["number"]) == ("meeting.updated", written["number"])
         assert written["post_id"] == scene.pair.post(received["number"])["id"]

@@ -23,7 +23,7 @@ from tests.plugin_stub.sync import SyncClient
 from tests.wordpress import WordPress
 
 # Files that the plugin under its former name did not have, and which do something by themselves.
-SINCE_THEN = ("predecessor.php", "goodbye.php")
+SINCE_THEN = ("predecessor.php", "goodbye.php", "vczapi-handover.php")
 OLD_SLUG = "zoom-wordpress-bridge"
 OLD = f"{OLD_SLUG}/load.php"
 NEW = f"{STUB_SLUG}/load.php"

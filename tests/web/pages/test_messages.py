@@ -88,7 +88,7 @@ def test_findings_of_a_site(http: Http, store: Store, wp_site: Site, german: dic
             messages.WAITING_FOR_SITE_FAULT % {"fault": UNREACHABLE},
             "es gibt diese Adresse nicht, oder sie liegt in einem Netz",
         ),
-        (messages.SCAN_POSTS_DUE % {"count": 300}, "300 Seiten sind noch zu schreiben"),
+        (messages.SCAN_POSTS_DUE % {"count": 300}, "Noch zu schreibende Seiten: 300"),
     ],
 )
 def test_message_of_a_job(
