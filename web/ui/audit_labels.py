@@ -172,6 +172,7 @@ _VALUES = {
 # By the kind of an alert: as an alert says it, without its numbers and reasons.
 _ALERTS: dict[str, str] = {
     AlertKind.FAILED_EVENTS: _("Events that the bridge could not process"),
+    AlertKind.PENDING_EVENTS: _("Pending events that are not being processed"),
     AlertKind.UNREADABLE_EVENTS: _("Authentic requests that could not be read as events"),
     AlertKind.DISK: _("The disk that holds the database is nearly full"),
     AlertKind.ACCOUNT: _("A Zoom account cannot be read"),
