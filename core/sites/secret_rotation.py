@@ -65,6 +65,13 @@ class SecretRotation:
             and use.token.secret.account_id in (None, current.token.secret.account_id)
         ]
 
+    def is_needed(self, token_id: int) -> bool:
+        """Whether Zoom signs with this secret now, or it is the only one."""
+        current = self.current
+        return token_id in (use.token.id for use in self.uses) and (
+            len(self.uses) == 1 or (current is not None and current.token.id == token_id)
+        )
+
     @property
     def is_waiting(self) -> bool:
         """Whether a newer secret is saved than the one that Zoom signs with."""

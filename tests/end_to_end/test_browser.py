@@ -114,6 +114,7 @@ class TestWebhooks:
         expect(page.get_by_text("••••4711")).to_have_count(1)
         page.get_by_role("button", name="Remove the token that ends in 4711").click()
         page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+        page.get_by_role("button", name="Remove 4711 anyway").click()
         expect(page.get_by_role("status")).to_contain_text("Removed.")
         assert quiet.send(event, secret=NEW).status_code == 401
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,14 +27,14 @@ from core.store.db.settings import (
     RetentionSettings,
     TrashLimits,
 )
-from core.store.sites import rules_templates, sites, zoom_secrets
+from core.store.sites import rules_templates, sites
 from core.wordpress.sync_operations import MOST_CHOICES
 from core.zoom.signature import Secret
 from web.http.cache import application_cache
 from web.pages import rules_form, rules_template
 from web.pages.page import PageHandler
 from web.pages.rules_form import AuthorRow, FormValues, Reading
-from web.pages.webhooks import mask, token_problem
+from web.pages.webhooks import mask, remove_token, save_tokens, secret_token_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -376,14 +375,12 @@ class SecretsHandler(SettingsPage):
             await self._remove(site, int(remove))
             return
         value = self.get_body_argument("secret_token", "").strip()
-        problem = token_problem(self.words, value)
-        if not value:
-            problem = self.words.gettext("Paste the secret token from Zoom first.")
+        problem = secret_token_problem(self.words, value)
         if problem is not None:
             await self._show(site.id, errors={"secret_token": problem})
             return
         try:
-            released = await self.blocking(_add, self.bridge, site.id, Secret(value))
+            released = await self.blocking(save_tokens, self.bridge, site.id, [Secret(value)])
         except TooManyTokensError as error:
             await self._show(site.id, errors={"secret_token": self.translated(error)})
             return
@@ -391,12 +388,10 @@ class SecretsHandler(SettingsPage):
 
     async def _remove(self, site: Site, token_id: int) -> None:
         rotation = await self._rotation(site)
-        use = next((one for one in rotation.uses if one.token.id == token_id), None)
-        is_needed = use is not None and (use is rotation.current or len(rotation.uses) == 1)
-        if is_needed and not self.get_body_argument("sure", ""):
+        if rotation.is_needed(token_id) and not self.get_body_argument("sure", ""):
             await self._show(site.id, confirm_token=token_id)
             return
-        await self.blocking(_forget, self.bridge, site.id, token_id)
+        await self.blocking(remove_token, self.bridge, site.id, token_id)
         self.go("/settings", site=site.id, done="removed")
 
 
@@ -584,19 +579,6 @@ def _read(
 def _templates(bridge: Bridge) -> list[RulesTemplate]:
     with bridge.store.reading() as connection:
         return rules_templates.list_all(connection)
-
-
-def _add(bridge: Bridge, site_id: str, secret: Secret) -> int:
-    now = int(time.time() * 1000)
-    bridge.store.write(
-        partial(zoom_secrets.save, site_id=site_id, secret=secret, sealer=bridge.store.sealer, now=now)
-    )
-    return bridge.ingest.recheck(site_id).verified
-
-
-def _forget(bridge: Bridge, site_id: str, token_id: int) -> None:
-    bridge.store.write(lambda connection: zoom_secrets.remove(connection, site_id, token_id))
-    bridge.ingest.invalidate_secrets(site_id)
 
 
 @dataclass(frozen=True, slots=True)

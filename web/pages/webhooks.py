@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from core.errors import TooManyTokensError, UnknownSiteError
+from core.sites import secret_rotation
 from core.store.events import quarantine
 from core.store.posts import queue
 from core.store.sites import sites, zoom_secrets
@@ -41,7 +42,10 @@ class WebhookStatus:
 
 @dataclass(frozen=True, slots=True)
 class WebhooksView:
-    """One site's endpoints, tokens and status. `mask` shortens a token; `errors` and `values` are by field."""
+    """One site's endpoints, tokens and status. `mask` shortens a token; `errors` and `values` are by field.
+
+    `confirm_token` is the ID of the token in use whose removal needs confirmation.
+    """
 
     sites: list[SiteName]
     site: Site
@@ -54,6 +58,7 @@ class WebhooksView:
     released: int
     errors: dict[str, str]
     values: dict[str, str]
+    confirm_token: int | None
 
 
 class WebhooksHandler(PageHandler):
@@ -97,7 +102,13 @@ class WebhooksHandler(PageHandler):
 
     async def _remove(self, site: Site, token_id: str) -> None:
         if re.fullmatch(r"[0-9]{1,15}", token_id):
-            await self.blocking(_remove, self.bridge, site.id, int(token_id))
+            rotation = await self.blocking(secret_rotation.load_rotation, self.bridge.store, site.id)
+            if rotation.is_needed(int(token_id)) and not self.get_body_argument("sure", ""):
+                await self._show(
+                    saved="", status=422, errors={}, values={}, site_id=site.id, confirm_token=int(token_id)
+                )
+                return
+            await self.blocking(remove_token, self.bridge, site.id, int(token_id))
         self.go("/webhooks", site=site.id, saved="removed")
 
     async def _show(
@@ -108,6 +119,7 @@ class WebhooksHandler(PageHandler):
         errors: dict[str, str],
         values: dict[str, str],
         site_id: str | None = None,
+        confirm_token: int | None = None,
     ) -> None:
         every, site = await self.select_site(site_id or self.get_query_argument("site", None))
         if site is None:
@@ -127,6 +139,7 @@ class WebhooksHandler(PageHandler):
             released=int(count) if re.fullmatch(r"[0-9]{1,6}", count) else 0,
             errors=errors,
             values=values,
+            confirm_token=confirm_token,
         )
         self.show("pages/webhooks.jinja", view, status=status)
 
@@ -185,6 +198,7 @@ def save_tokens(bridge: Bridge, site_id: str, secrets: Sequence[Secret]) -> int:
     return bridge.ingest.recheck(site_id).verified
 
 
-def _remove(bridge: Bridge, site_id: str, token_id: int) -> None:
+def remove_token(bridge: Bridge, site_id: str, token_id: int) -> None:
+    """Remove a token of a site; requests that it signs are refused at once."""
     bridge.store.write(lambda connection: zoom_secrets.remove(connection, site_id, token_id))
     bridge.ingest.invalidate_secrets(site_id)

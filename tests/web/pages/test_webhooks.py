@@ -253,11 +253,25 @@ class TestRemoves:
         assert http("POST", path, body, signed(body, at=time.time())).code == 204
         with store.reading() as connection:
             token_id = zoom_secrets.of_site(connection, "s1", store.sealer)[0].id
-        answer = door("POST", site="s1", remove=str(token_id))
+        asked = door("POST", site="s1", remove=str(token_id))
+        assert asked.code == 422
+        assert "Zoom signs with this one." in text(asked)
+        assert saved(store) == [Secret(SECRET)], "the only one is not removed by mistake"
+        sure = [
+            one["value"] for one in Elements(asked.body.decode()).all("input") if one.get("name") == "sure"
+        ]
+        answer = door("POST", site="s1", remove=str(token_id), sure=str(*sure))
         assert answer.code == 303
         assert saved(store) == []
         assert "Removed." in text(door("GET", answer.headers["Location"]))
         assert http("POST", path, body, signed(body, at=time.time())).code == 503
+
+    def test_one_that_zoom_does_not_sign_with_at_once(self, door: Door, store: Store) -> None:
+        save_token(store, Secret(NEW))
+        with store.reading() as connection:
+            token_id = zoom_secrets.of_site(connection, "s1", store.sealer)[0].id
+        assert door("POST", site="s1", remove=str(token_id)).code == 303
+        assert saved(store) == [Secret(SECRET)]
 
     @pytest.mark.parametrize("token_id", ["999", "x", "1 OR 1=1", "9" * 30])
     def test_nothing_else(self, door: Door, store: Store, token_id: str) -> None:
