@@ -172,7 +172,7 @@ function zoombridge_is_post_public( int $post_id, bool $is_cancelled ): bool {
 }
 
 /**
- * Whether the site's own choices hide the link of a post from the public, which reads the calendar.
+ * Whether the site's own choices, or a plugin for memberships, hide the link of a post from readers of the calendar.
  *
  * @since 0.2.0
  *
@@ -181,7 +181,7 @@ function zoombridge_is_post_public( int $post_id, bool $is_cancelled ): bool {
  */
 function zoombridge_hides_link( int $post_id ): bool {
 	$post = get_post( $post_id );
-	return ! $post || zoombridge_site_forbids_joining( $post, true );
+	return ! $post || zoombridge_site_forbids_joining( $post, true ) || ! zoombridge_may_see_details( $post, true );
 }
 
 /**

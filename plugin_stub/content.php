@@ -52,9 +52,12 @@ function zoombridge_details( WP_Post $post ): string {
  * @since 0.2.0
  *
  * @param WP_Post $post The post.
- * @return string HTML.
+ * @return string HTML; empty for visitors who may not see the details.
  */
 function zoombridge_audience_details( WP_Post $post ): string {
+	if ( ! zoombridge_may_see_details( $post ) ) {
+		return '';
+	}
 	$html = zoombridge_select_audience( (string) get_post_meta( $post->ID, '_zoombridge_html', true ) );
 	if ( zoombridge_site_forbids_joining( $post ) ) {
 		$html = zoombridge_remove_joining( $html );
@@ -94,20 +97,17 @@ function zoombridge_remove_joining( string $html ): string {
  * @since 0.1.0
  *
  * @param WP_Post $post The post whose content is filtered.
- * @return bool False in lists, feeds and excerpts, in other posts shown on the page, and without the post's password.
+ * @return bool False in lists, feeds and excerpts, and in other posts shown on the page.
  */
 function zoombridge_shows_details( WP_Post $post ): bool {
 	if ( zoombridge_has_vczapi() || ! is_singular( 'zoom-meetings' ) || ! is_main_query() || is_feed() ) {
 		return false;
 	}
-	if ( get_queried_object_id() !== $post->ID || doing_filter( 'get_the_excerpt' ) ) {
-		return false;
-	}
-	return ! post_password_required( $post );
+	return get_queried_object_id() === $post->ID && ! doing_filter( 'get_the_excerpt' );
 }
 
 /**
- * Empties the content of a post with a password in WordPress's REST API, without the password and the right to edit.
+ * Empties the content of a post in WordPress's REST API for users who may neither see it nor edit the post.
  *
  * WordPress shows it to every contributor who asks for it as for editing.
  *
@@ -125,13 +125,20 @@ function zoombridge_guard_protected_content( $response, $post, $request = null )
 	// WordPress itself compares so, but has forgotten its answer here.
 	$password = $request['password'] ?? null;
 	$is_told  = is_string( $password ) && hash_equals( $post->post_password, $password );
-	if ( $is_told || ! post_password_required( $post ) || current_user_can( 'edit_post', $post->ID ) ) {
+	$data     = (array) $response->get_data();
+	$is_raw   = isset( $data['content']['raw'] ) || isset( $data['excerpt']['raw'] );
+	$hidden   = array();
+	if ( ! $is_told && post_password_required( $post ) ) {
+		$hidden = array( 'raw', 'rendered' );
+	} elseif ( $is_raw && '' === $post->post_password && ! zoombridge_may_see_details( $post ) ) {
+		$hidden = array( 'raw' ); // Plugins for memberships filter the other.
+	}
+	if ( ! $hidden || current_user_can( 'edit_post', $post->ID ) ) {
 		return $response;
 	}
-	$data = $response->get_data();
 	foreach ( array( 'content', 'excerpt' ) as $name ) {
 		if ( isset( $data[ $name ] ) ) {
-			$data[ $name ] = array_fill_keys( array( 'raw', 'rendered' ), '' ) + (array) $data[ $name ];
+			$data[ $name ] = array_fill_keys( $hidden, '' ) + (array) $data[ $name ];
 		}
 	}
 	$response->set_data( $data );

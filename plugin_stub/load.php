@@ -57,6 +57,7 @@ require_once __DIR__ . '/versions.php';
 require_once __DIR__ . '/calendar.php';
 require_once __DIR__ . '/post-type.php';
 require_once __DIR__ . '/editor-settings.php';
+require_once __DIR__ . '/access.php';
 require_once __DIR__ . '/content.php';
 require_once __DIR__ . '/visitors-facts.php';
 require_once __DIR__ . '/visitors-query.php';

@@ -58,7 +58,7 @@ function zoombridge_marked_details( string $mark ): string {
 		return '';
 	}
 	$may_see = 'publish' === $post->post_status || current_user_can( 'read_post', $post->ID );
-	if ( ! $may_see || 'trash' === $post->post_status || post_password_required( $post ) ) {
+	if ( ! $may_see || 'trash' === $post->post_status ) {
 		return '';
 	}
 	preg_match_all( "#<!--zoombridge-$mark-->(.*?)<!--zoombridge-$mark-end-->#s", zoombridge_details( $post ), $found );

@@ -144,7 +144,16 @@ function zoombridge_fit_details( stdClass $details, int $post_id ): stdClass {
 	if ( $is_screen ) {
 		zoombridge_fit_for_screen( $details, zoombridge_unfitted_meta( $post_id, '_meeting_fields' ) );
 	}
-	return zoombridge_is_for_visitors() ? zoombridge_escape_details( $details ) : $details;
+	if ( ! zoombridge_is_for_visitors() ) {
+		return $details;
+	}
+	$post = get_post( $post_id );
+	if ( ! $post || ! zoombridge_may_see_details( $post ) ) {
+		foreach ( array( 'agenda', 'join_url', 'password', 'registration_url' ) as $name ) {
+			$details->$name = '';
+		}
+	}
+	return zoombridge_escape_details( $details );
 }
 
 /**

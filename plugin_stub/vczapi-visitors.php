@@ -72,7 +72,7 @@ function zoombridge_may_join( WP_Post $post, bool $is_anonymous = false ): bool 
 	}
 	$details = get_post_meta( $post->ID, '_meeting_zoom_details', true );
 	$is_open = $details instanceof stdClass && ! empty( $details->join_url );
-	return $is_open && ( $is_anonymous ? '' === $post->post_password : ! post_password_required( $post ) );
+	return $is_open && zoombridge_may_see_details( $post, $is_anonymous );
 }
 
 /**

@@ -204,7 +204,7 @@ function zoombridge_fit_zoom_secrets( stdClass $meeting, WP_Post $post, bool $ma
 function zoombridge_fit_recordings( stdClass $recordings, WP_Post $post ): ?stdClass {
 	// The bridge decides who sees recordings, and puts them between the marks of the audience.
 	$html = zoombridge_select_audience( (string) get_post_meta( $post->ID, '_zoombridge_html', true ) );
-	if ( post_password_required( $post ) || false === strpos( $html, 'zoombridge-recording-link' ) ) {
+	if ( ! zoombridge_may_see_details( $post ) || false === strpos( $html, 'zoombridge-recording-link' ) ) {
 		return null;
 	}
 	if ( false === strpos( $html, 'zoombridge-recording-passcode' ) ) {

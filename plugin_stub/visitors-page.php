@@ -162,7 +162,7 @@ function zoombridge_describe_event( WP_Post $post ): array {
 	);
 	$text  = zoombridge_plain_text( wp_trim_words( strip_shortcodes( $post->post_content ), 60 ) );
 	$image = get_the_post_thumbnail_url( $post, 'full' );
-	if ( '' !== $text ) {
+	if ( '' !== $text && zoombridge_may_see_details( $post ) ) {
 		$event['description'] = $text;
 	}
 	if ( $image ) {

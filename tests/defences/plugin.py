@@ -294,6 +294,15 @@ OF_PLUGIN = (
         wordpress="debian-mariadb",
     ),
     Defence(
+        "what is for members is kept from others",
+        _SHOWN,
+        "plugin_stub/content.php",
+        "	if ( ! zoombridge_may_see_details( $post ) ) {",
+        "	if ( false ) {",
+        ("plugin_stub/test_visitors.py::TestList::test_joining_is_for_members_where_a_plugin_says_so",),
+        wordpress="debian-mariadb",
+    ),
+    Defence(
         "joining from lists follows the rules",
         _SHOWN,
         "plugin_stub/visitors-facts.php",

@@ -27,7 +27,7 @@ from core.wordpress.sync_operations_json import document
 from core.wordpress.sync_posts import Mark, sync_operations
 from tests.examples import SOAK
 from tests.plugin_stub.bridge_double import BridgeDouble, BridgeResponse
-from tests.plugin_stub.pairing import connect
+from tests.plugin_stub.pairing import connect, must_use
 from tests.plugin_stub.sync import SyncClient
 from tests.wordpress.vczapi_site import HOST, VczapiSite
 
@@ -46,10 +46,21 @@ RULES = {
     "all is shown, but the site requires sign-in": Rules(recordings=Recordings.EVERYBODY),
 }
 REQUIRES_LOGIN = {"all is shown, but the site requires sign-in"}  # by VCZAPI's option in the post
-STATUSES = ("publish", "password", "draft", "private", "trash")
+STATUSES = ("publish", "password", "members", "draft", "private", "trash")
 # What is not published is shown to nobody, by whatever rules: it is tried by these, and by the others in the soak.
 MOST_OPEN = "all is shown"
 ROLES = (None, "subscriber", "contributor")
+# A plugin for memberships, by which nobody here sees the content of the posts with the status "members".
+MEMBERS_ONLY = """
+function members_can_current_user_view_post( $id ) {
+    return ! metadata_exists( 'post', $id, 'for_members' );
+}
+foreach ( array( 'the_content', 'get_the_excerpt' ) as $hook ) {
+    add_filter( $hook, function ( $text ) {
+        return members_can_current_user_view_post( get_the_ID() ) ? $text : 'For members.';
+    } );
+}
+"""
 START = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
 
 
@@ -278,7 +289,7 @@ def scene(wordpress: WordPress) -> Iterator[Scene]:
     """One scene for all tests here: they only look."""
     wordpress.reset()
     vczapi = VczapiSite.start(wordpress)
-    with BridgeDouble() as bridge:
+    with BridgeDouble() as bridge, must_use(wordpress, MEMBERS_ONLY):
         yield furnished(vczapi, bridge)
     vczapi.stop()
 
@@ -319,6 +330,8 @@ def furnished(vczapi: VczapiSite, bridge: BridgeDouble) -> Scene:
                 wp_trash_post( $case['post'] );
             } elseif ( 'password' === $case['status'] ) {
                 wp_update_post( array( 'ID' => $case['post'], 'post_password' => 'x' ) );
+            } elseif ( 'members' === $case['status'] ) {
+                add_post_meta( $case['post'], 'for_members', '1' );
             }
         }
         foreach ( array( 'subscriber', 'contributor' ) as $role ) {

@@ -258,6 +258,39 @@ class TestList:
         assert user.count("us02web.zoom.us/j/") == 1
         assert "Sign in to join" not in user
 
+    def test_joining_is_for_members_where_a_plugin_says_so(self, writer: Writer) -> None:
+        one = meeting("Choir", writer.now + DAY)
+        [post] = writer.write(one)
+        shown = writer.site.php(
+            """
+            add_filter( 'zoombridge_may_see_details', 'is_user_logged_in' );
+            $GLOBALS['wp_query']->query( array( 'post_type' => 'zoom-meetings', 'p' => $post ) );
+            $GLOBALS['wp_the_query'] = $GLOBALS['wp_query'];
+            the_post();
+            foreach ( array( 0, 1 ) as $user ) {
+                wp_set_current_user( $user );
+                ob_start();
+                zoombridge_print_event();
+                $shown[ ob_get_clean() ] = array(
+                    do_shortcode( '[zoom_meetings]' ),
+                    do_shortcode( '[zoom_meeting meeting="' . $number . '"]' ),
+                    apply_filters( 'the_content', '' ),
+                );
+            }
+            return array( $shown, zoombridge_hides_link( $post ), get_current_user_id() );
+            """,
+            post=post,
+            number=one.number,
+        )
+
+        [(outside, hidden), (inside, seen)] = shown[0].items()
+        assert not any("zoom.us/j/" in text or "zoombridge-join" in text for text in hidden)
+        assert all("zoom.us/j/" in text for text in seen)
+        assert all("Choir</a>" in text and "Upcoming</strong>" in text for text in hidden[:2])
+        assert '"name":"Choir"' in outside
+        assert ("Bring your notes" in outside, "Bring your notes" in inside) == (False, True)
+        assert shown[1:] == [True, 1], "the calendar is for everybody"
+
     def test_month(self, writer: Writer) -> None:
         site = writer.site
         series = weekly("Class", datetime(2098, 7, 20, 10, tzinfo=UTC), 4)
