@@ -19,8 +19,9 @@ _FAULTS = ["tests/faults"]
 # They start the bridge and its commands as processes.
 _COMMANDS = ["tests/web/acceptor", "tests/web/cli"]
 _PAGES = ["tests/web"]
-# Half of what starts no program; the rest is the other half.
+# What starts no program: the rest is a third of it. The longest group alone would keep one core waiting at the end.
 _STORES = ["tests/core/store", "tests/core/sites", "tests/core/wordpress"]
+_HISTORIES = ["tests/convergence", "tests/core/accounts", "tests/core/maintenance", "tests/core/pipeline"]
 # Those that are tried beside the others of the newer WordPress: what takes a browser most, and another third.
 _LOOKS = "test_accessibility or test_browser"
 _RULES = "test_rules or test_meetings or test_import or test_one_upload or test_ways_in or test_one_site or test_clones"
@@ -36,10 +37,14 @@ _GROUPS = {
     "commands": _COMMANDS,
     "pages": [*_PAGES, *(f"--ignore={folder}" for folder in _COMMANDS)],
     "stores": _STORES,
-    "rest": ["tests", *(f"--ignore={folder}" for folder in _SITES + _WAITING + _FAULTS + _PAGES + _STORES)],
+    "histories": _HISTORIES,
+    "rest": [
+        "tests",
+        *(f"--ignore={folder}" for folder in _SITES + _WAITING + _FAULTS + _PAGES + _STORES + _HISTORIES),
+    ],
 }
 # A full disk and a sync to it are no matter of these.
-_IN_MEMORY = ("commands", "pages", "stores", "rest")
+_IN_MEMORY = ("commands", "pages", "stores", "histories", "rest")
 
 
 def main() -> int:

@@ -23,7 +23,11 @@ from tests.plugin_stub.sync import SyncClient
 from tests.wordpress import WordPress
 
 # Files that the plugin under its former name did not have, and which do something by themselves.
-SINCE_THEN = ("predecessor.php", "goodbye.php", "vczapi-handover.php")
+SINCE_THEN = ("predecessor.php", "goodbye.php")
+# What it did not do when it was activated or deactivated.
+HOOKS_SINCE_THEN = re.compile(
+    r"register_\w+_hook\( __DIR__ \. '/load\.php', 'zoombridge_(?:hand_over|take_back)' \);\n"
+)
 OLD_SLUG = "zoom-wordpress-bridge"
 OLD = f"{OLD_SLUG}/load.php"
 NEW = f"{STUB_SLUG}/load.php"
@@ -78,6 +82,7 @@ def predecessor(folder: Path) -> Path:
         code = re.sub(r"( Version: +|'ZOOMBRIDGE_VERSION', ')[\d.]+", rf"\g<1>{OLD_VERSION}", code)
         for name in SINCE_THEN:
             code = code.replace(f"require_once __DIR__ . '/{name}';\n", "")
+        code = HOOKS_SINCE_THEN.sub("", code)
         code = re.sub(
             r"\n\t*if \( zoombridge_predecessor_\w+\(\) \) \{.*?\n\t*\}\n", "\n", code, flags=re.DOTALL
         )

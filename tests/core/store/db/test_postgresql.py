@@ -258,7 +258,7 @@ class TestTransactions:
         ]
         for future in futures:
             future.result(WITHIN_SECONDS)
-        assert len(runs) == 3
+        assert len(runs) > 2  # on a busy machine, it may end each of them
 
     def test_what_is_acknowledged_is_synced_whatever_the_database_says(
         self, url: str, postgresql: PostgreSQL
