@@ -50,11 +50,7 @@ class TestSchedule:
 
     def test_goes_on_where_a_meeting_of_an_account_cannot_be_read(self, world: World) -> None:
         """As where no key opens it any more: the same account, and others, are reconciled all the same."""
-        anna = world.zoom.account.add_user("Anna")
-        number = world.zoom.account.make(anna, "Choir", quietly=True)
-        world.run_steps(world.enqueue(import_job.KIND))
-        world.end_jobs()
-        world.doubt(number)
+        doubted(world)
         broken = update(meetings).values(sealed=b"of another key")
         world.store.write(lambda connection: connection.execute(broken))
         scheduler = JobScheduler(world.store, world.jobs, world.clock)
@@ -63,11 +59,7 @@ class TestSchedule:
             assert jobs.latest(connection, 1)[0].kind == reconcile_job.KIND
 
     def test_does_not_ask_again_at_once_about_what_is_unclear(self, world: World) -> None:
-        anna = world.zoom.account.add_user("Anna")
-        number = world.zoom.account.make(anna, "Choir", quietly=True)
-        world.run_steps(world.enqueue(import_job.KIND))
-        world.end_jobs()
-        world.doubt(number)
+        number = doubted(world)
         world.zoom.refuse(Place.MEETING.path(number=number), faults.NO_MEETINGS_LICENCE)
         scheduler = JobScheduler(world.store, world.jobs, world.clock)
 
@@ -96,11 +88,7 @@ class TestSchedule:
     @pytest.mark.parametrize("database_kind", ["sqlite"])
     def test_does_not_ask_again_at_once_where_the_account_cannot_be_read(self, world: World) -> None:
         """As with a secret that was replaced in Zoom: a failed job a minute, or with each event, for as long as it lasts."""
-        anna = world.zoom.account.add_user("Anna")
-        number = world.zoom.account.make(anna, "Choir", quietly=True)
-        world.run_steps(world.enqueue(import_job.KIND))
-        world.end_jobs()
-        world.doubt(number)
+        doubted(world)
         world.refuse_credentials()
         scheduler = JobScheduler(world.store, world.jobs, world.clock)
         assert backfills(scheduler, world) == 1
@@ -111,11 +99,7 @@ class TestSchedule:
 
     @pytest.mark.parametrize("database_kind", ["sqlite"])
     def test_tells_the_jobs_of_an_account_from_those_of_many_others(self, world: World) -> None:
-        anna = world.zoom.account.add_user("Anna")
-        number = world.zoom.account.make(anna, "Choir", quietly=True)
-        world.run_steps(world.enqueue(import_job.KIND))
-        world.end_jobs()
-        world.doubt(number)
+        number = doubted(world)
         world.zoom.refuse(Place.MEETING.path(number=number), faults.NO_MEETINGS_LICENCE)
         scheduler = JobScheduler(world.store, world.jobs, world.clock)
         backfills(scheduler, world)
@@ -140,6 +124,15 @@ class TestSchedule:
         world.run_steps(newest(world))
         world.doubt(numbers[1])
         assert backfills(scheduler, world) == 2
+
+
+def doubted(world: World) -> int:
+    """Import a meeting that Zoom's events then leave unclear, and return its number."""
+    number = world.zoom.account.make(world.zoom.account.add_user("Anna"), "Choir", quietly=True)
+    world.run_steps(world.enqueue(import_job.KIND))
+    world.end_jobs()
+    world.doubt(number)
+    return number
 
 
 def newest(world: World) -> Job:
