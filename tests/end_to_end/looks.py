@@ -30,7 +30,7 @@ _STEADY = """
     for (const field of root.querySelectorAll('input')) if (field.value) field.value = steady(field.value);
     for (const time of document.querySelectorAll('.zoombridge time')) time.textContent = 'Mar 3, 2026, 6:00 PM';
     // The addresses that are shown have HTTPS, those of the tests have not.
-    document.querySelectorAll('[data-needs-https]').forEach((note) => note.remove());
+    document.querySelectorAll('.zoombridge-needs-https').forEach((note) => note.remove());
     // Gravatar is out of reach.
     for (const image of document.querySelectorAll('img.avatar')) image.style.visibility = 'hidden';
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
